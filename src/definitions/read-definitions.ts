@@ -6,4 +6,6 @@ export const readDefinitionFile = (name: string): unknown => readJson(`fhir/r4/$
 
 /** The resources of one of the specification's Bundles, for example `search-parameters.json`. */
 export const readDefinitions = (name: string): Resource[] =>
-  ((readDefinitionFile(name) as Bundle).entry ?? []).flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
+  ((readDefinitionFile(name) as Bundle).entry ?? []).flatMap(({ resource }) =>
+    resource === undefined ? [] : [resource],
+  );

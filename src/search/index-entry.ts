@@ -60,24 +60,11 @@ export interface UriEntry {
   readonly value: string;
 }
 
-export type IndexEntry =
-  | TokenEntry
-  | StringEntry
-  | DateEntry
-  | NumberEntry
-  | QuantityEntry
-  | ReferenceEntry
-  | UriEntry;
+export type IndexEntry = TokenEntry | StringEntry | DateEntry | NumberEntry | QuantityEntry | ReferenceEntry | UriEntry;
 
 /** The longest string, in characters, that is indexed and compared. */
 export const STRING_LIMIT = 512;
 
 /** Folds a string for comparison: without case, marks and surrounding or repeated white space. */
 export const foldString = (text: string): string =>
-  text
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .toLowerCase()
-    .replace(/\s+/gu, ' ')
-    .trim()
-    .slice(0, STRING_LIMIT);
+  text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/\s+/gu, ' ').trim().slice(0, STRING_LIMIT);
