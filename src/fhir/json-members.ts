@@ -1,0 +1,91 @@
+/** Finds and edits the parts of compact JSON text (as `parseJson` returns it) without parsing them. */
+import { stringEnd } from './json-text.ts';
+
+/** The parts of a text between two indexes, the first included. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Member {
+  readonly key: string;
+  /** From the key's opening quote to the end of the value. */
+  readonly whole: Span;
+  readonly value: Span;
+}
+
+/** The index after the value that begins at `start`. */
+const valueEnd = (text: string, start: number): number => {
+  const first = text.charCodeAt(start);
+  if (first === 34) return stringEnd(text, start);
+  let depth = 0;
+  for (let at = start; ; ) {
+    const code = text.charCodeAt(at);
+    if (code === 34) {
+      at = stringEnd(text, at);
+    } else if (code === 123 || code === 91) {
+      depth++;
+      at++;
+    } else if (code === 125 || code === 93) {
+      if (depth === 0) return at;
+      depth--;
+      at++;
+      if (depth === 0) return at;
+    } else if ((code === 44 && depth === 0) || at >= text.length) {
+      return at;
+    } else {
+      at++;
+    }
+  }
+};
+
+/** The members of the object that begins at `start`. */
+export const membersOf = (text: string, start = 0): Member[] => {
+  const members: Member[] = [];
+  let at = start + 1;
+  while (text.charCodeAt(at) !== 125) {
+    const keyEnd = stringEnd(text, at);
+    const value = { start: keyEnd + 1, end: valueEnd(text, keyEnd + 1) };
+    members.push({ key: JSON.parse(text.slice(at, keyEnd)), whole: { start: at, end: value.end }, value });
+    at = text.charCodeAt(value.end) === 44 ? value.end + 1 : value.end;
+  }
+  return members;
+};
+
+/** The elements of the array that begins at `start`. */
+export const elementsOf = (text: string, start: number): Span[] => {
+  const elements: Span[] = [];
+  let at = start + 1;
+  while (text.charCodeAt(at) !== 93) {
+    const end = valueEnd(text, at);
+    elements.push({ start: at, end });
+    at = text.charCodeAt(end) === 44 ? end + 1 : end;
+  }
+  return elements;
+};
+
+/**
+ * The text with the string values of the keys called `name`, at any depth, replaced where `replacement` returns another
+ * value.
+ */
+export const withReplacedStrings = (
+  text: string,
+  name: string,
+  replacement: (value: string) => string | undefined,
+): string => {
+  const marker = `"${name}":"`;
+  let result = '';
+  let from = 0;
+  for (let at = text.indexOf(marker); at >= 0; ) {
+    const start = at + marker.length - 1;
+    const end = stringEnd(text, start);
+    // A marker inside of another string would have its quotes escaped, so this is a key.
+    const replaced = replacement(JSON.parse(text.slice(start, end)));
+    if (replaced !== undefined) {
+      result += text.slice(from, start) + JSON.stringify(replaced);
+      from = end;
+    }
+    at = text.indexOf(marker, end);
+  }
+  return from === 0 ? text : result + text.slice(from);
+};
