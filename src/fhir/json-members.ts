@@ -64,28 +64,26 @@ export const elementsOf = (text: string, start: number): Span[] => {
   return elements;
 };
 
+const LINK_KEY = /"(reference|url)":"/g;
+
 /**
- * The text with the string values of the keys called `name`, at any depth, replaced where `replacement` returns another
- * value.
+ * The text with its links, the values of `reference` and `url` at any depth, replaced where `replacement` returns
+ * another value.
  */
-export const withReplacedStrings = (
+export const withReplacedLinks = (
   text: string,
-  name: string,
-  replacement: (value: string) => string | undefined,
+  replacement: (value: string, key: 'reference' | 'url') => string | undefined,
 ): string => {
-  const marker = `"${name}":"`;
   let result = '';
   let from = 0;
-  for (let at = text.indexOf(marker); at >= 0; ) {
-    const start = at + marker.length - 1;
+  // Inside of a string the quotes of such a match would be escaped, so each match is a key.
+  for (const match of text.matchAll(LINK_KEY)) {
+    const start = match.index + match[0].length - 1;
     const end = stringEnd(text, start);
-    // A marker inside of another string would have its quotes escaped, so this is a key.
-    const replaced = replacement(JSON.parse(text.slice(start, end)));
-    if (replaced !== undefined) {
-      result += text.slice(from, start) + JSON.stringify(replaced);
-      from = end;
-    }
-    at = text.indexOf(marker, end);
+    const replaced = replacement(JSON.parse(text.slice(start, end)), match[1] as 'reference' | 'url');
+    if (replaced === undefined) continue;
+    result += text.slice(from, start) + JSON.stringify(replaced);
+    from = end;
   }
   return from === 0 ? text : result + text.slice(from);
 };

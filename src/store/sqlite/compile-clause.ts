@@ -30,7 +30,7 @@ export interface CompiledClause {
   /** For ranges: the columns that order a leg, and those that part several rows of one resource. */
   readonly key: readonly string[];
   readonly rowKey: readonly string[];
-  /** Whether the resource with the rid that the expression `rid` gives matches. */
+  /** Whether the resource with the rid that the expression `rid` gives matches. The name `i` is taken. */
   probe(rid: string): Sql;
 }
 

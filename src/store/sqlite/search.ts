@@ -70,11 +70,11 @@ const pointPage = (
 ): Found[] => {
   const rids = new Set<number>();
   for (const leg of legs) {
-    const where = leg.where('i');
+    const where = leg.where('o');
     const rows = all(
       connection,
       sql(
-        `SELECT i.rid FROM ${leg.table} i WHERE ${where.text} AND i.rid > ? AND ${rest.text} GROUP BY i.rid ORDER BY i.rid LIMIT ?`,
+        `SELECT o.rid FROM ${leg.table} o WHERE ${where.text} AND o.rid > ? AND ${rest.text} GROUP BY o.rid ORDER BY o.rid LIMIT ?`,
         ...where.values,
         after?.[0] ?? 0,
         ...rest.values,
@@ -179,9 +179,8 @@ export const createSearcher = (connection: Connection, names: Names): Searcher =
     const clauses = query.clauses.map((clause) => compileClause(clause, query.type, names));
     if (query.sort !== undefined) return sortedPage(connection, clauses, query, type, limit);
     const leader = leaderOf(connection, clauses);
-    if (leader?.lead === 'ranges')
-      return rangePage(connection, leader, probes(clauses, leader, 'o.rid'), limit, query.after);
-    const rest = probes(clauses, leader, 'i.rid');
+    const rest = probes(clauses, leader, 'o.rid');
+    if (leader?.lead === 'ranges') return rangePage(connection, leader, rest, limit, query.after);
     return pointPage(connection, leader?.legs ?? [ofType(type)], rest, limit, query.after);
   };
 

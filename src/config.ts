@@ -1,0 +1,187 @@
+/**
+ * The configuration: one schema, one frozen object. The only file that reads the environment; README has the same table.
+ */
+import { hkdfSync, randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join, resolve } from 'node:path';
+import { envSchema } from 'env-schema';
+
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** Undefined: derived from the address that the server listens on. */
+  readonly baseUrl: string | undefined;
+  readonly dataFolder: string;
+  readonly store: 'sqlite';
+  /** 32 bytes. */
+  readonly storeKey: Buffer;
+  /** A sentence for the log if the key was found or made in the data folder. */
+  readonly storeKeyWarning: string | undefined;
+  readonly storeCheckBytes: number;
+  readonly access: 'open';
+  readonly logLevel: string;
+  readonly bodyBytes: number;
+  readonly jsonDepth: number;
+  readonly bundleEntries: number;
+  readonly searchDefaultCount: number;
+  readonly searchMaximumCount: number;
+  readonly searchValues: number;
+  readonly references: 'accept' | 'refuse';
+  readonly drainMilliseconds: number;
+}
+
+/** The configuration is wrong; the message is one line that names the variable. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+}
+
+interface Variables {
+  readonly CONSILIUM_HOST: string;
+  readonly CONSILIUM_PORT: number;
+  readonly CONSILIUM_BASE_URL?: string;
+  readonly CONSILIUM_DATA: string;
+  readonly CONSILIUM_STORE: 'sqlite';
+  readonly CONSILIUM_STORE_KEY?: string;
+  readonly CONSILIUM_STORE_KEY_FILE?: string;
+  readonly CONSILIUM_STORE_CHECK_MEGABYTES: number;
+  readonly CONSILIUM_ACCESS: 'open';
+  readonly CONSILIUM_LOG_LEVEL: string;
+  readonly CONSILIUM_BODY_MEGABYTES: number;
+  readonly CONSILIUM_JSON_DEPTH: number;
+  readonly CONSILIUM_BUNDLE_ENTRIES: number;
+  readonly CONSILIUM_SEARCH_DEFAULT_COUNT: number;
+  readonly CONSILIUM_SEARCH_MAXIMUM_COUNT: number;
+  readonly CONSILIUM_SEARCH_VALUES: number;
+  readonly CONSILIUM_REFERENCES: 'accept' | 'refuse';
+  readonly CONSILIUM_DRAIN_SECONDS: number;
+}
+
+const wholeNumber = (byDefault: number, minimum: number, maximum: number) => ({
+  type: 'integer',
+  default: byDefault,
+  minimum,
+  maximum,
+});
+
+const SCHEMA = {
+  type: 'object',
+  properties: {
+    CONSILIUM_HOST: { type: 'string', default: '127.0.0.1', minLength: 1 },
+    CONSILIUM_PORT: wholeNumber(8080, 0, 65_535),
+    CONSILIUM_BASE_URL: { type: 'string', pattern: '^https?://[^/?#\\s]+(/[^?#\\s]*)?$' },
+    CONSILIUM_DATA: { type: 'string', default: './data', minLength: 1 },
+    CONSILIUM_STORE: { type: 'string', enum: ['sqlite'], default: 'sqlite' },
+    CONSILIUM_STORE_KEY: { type: 'string' },
+    CONSILIUM_STORE_KEY_FILE: { type: 'string', minLength: 1 },
+    CONSILIUM_STORE_CHECK_MEGABYTES: wholeNumber(64, 0, 1_000_000),
+    CONSILIUM_ACCESS: { type: 'string', enum: ['open'], default: 'open' },
+    CONSILIUM_LOG_LEVEL: {
+      type: 'string',
+      enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      default: 'info',
+    },
+    CONSILIUM_BODY_MEGABYTES: wholeNumber(50, 1, 500),
+    CONSILIUM_JSON_DEPTH: wholeNumber(64, 8, 1000),
+    CONSILIUM_BUNDLE_ENTRIES: wholeNumber(10_000, 1, 1_000_000),
+    CONSILIUM_SEARCH_DEFAULT_COUNT: wholeNumber(50, 1, 10_000),
+    CONSILIUM_SEARCH_MAXIMUM_COUNT: wholeNumber(1000, 1, 10_000),
+    CONSILIUM_SEARCH_VALUES: wholeNumber(200, 1, 10_000),
+    CONSILIUM_REFERENCES: { type: 'string', enum: ['accept', 'refuse'], default: 'accept' },
+    CONSILIUM_DRAIN_SECONDS: wholeNumber(30, 1, 3600),
+  },
+} as const;
+
+const KEY_PATTERN = /^[0-9a-f]{64}$/i;
+const KEY_FILE = 'store.key';
+const MEGABYTE = 1_000_000;
+
+const readVariables = (environment: Readonly<Record<string, string | undefined>>): Variables => {
+  try {
+    return envSchema<Variables>({ schema: SCHEMA, data: { ...environment }, dotenv: false, env: false });
+  } catch (error) {
+    const [first] = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors ?? [];
+    const name = first?.instancePath.slice(1) || 'The environment';
+    const allowed = (first?.params as { allowedValues?: string[] } | undefined)?.allowedValues;
+    const reason = allowed === undefined ? first?.message : `must be one of ${allowed.join(', ')}`;
+    const given = environment[name] === undefined ? '' : ` (it is '${environment[name]}')`;
+    throw new ConfigurationError(`${name} ${reason ?? (error as Error).message}${given}`);
+  }
+};
+
+const keyFrom = (text: string, name: string): Buffer => {
+  if (KEY_PATTERN.test(text.trim())) return Buffer.from(text.trim(), 'hex');
+  throw new ConfigurationError(`${name} must be 64 hexadecimal digits, as \`openssl rand -hex 32\` prints`);
+};
+
+const readKeyFile = (path: string, name: string): Buffer => {
+  try {
+    return keyFrom(readFileSync(path, 'utf8'), name);
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    throw new ConfigurationError(`${name} cannot be read: ${(error as Error).message}`);
+  }
+};
+
+/** The key in the data folder; made once, readable by its owner alone. */
+const localKey = (folder: string): Buffer => {
+  const path = join(folder, KEY_FILE);
+  if (existsSync(path)) return readKeyFile(path, path);
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
+    chmodSync(path, 0o600);
+  } catch (error) {
+    throw new ConfigurationError(`CONSILIUM_DATA cannot be written: ${(error as Error).message}`);
+  }
+  return readKeyFile(path, path);
+};
+
+const storeKeyOf = (variables: Variables, folder: string): Pick<Config, 'storeKey' | 'storeKeyWarning'> => {
+  const { CONSILIUM_STORE_KEY: key, CONSILIUM_STORE_KEY_FILE: file } = variables;
+  if (key !== undefined && file !== undefined)
+    throw new ConfigurationError('CONSILIUM_STORE_KEY and CONSILIUM_STORE_KEY_FILE are both set; set one');
+  if (key !== undefined) return { storeKey: keyFrom(key, 'CONSILIUM_STORE_KEY'), storeKeyWarning: undefined };
+  if (file !== undefined)
+    return { storeKey: readKeyFile(file, 'CONSILIUM_STORE_KEY_FILE'), storeKeyWarning: undefined };
+  const path = join(folder, KEY_FILE);
+  const storeKeyWarning = `The store's key lies beside its data, in ${path}; in production keep it elsewhere and set CONSILIUM_STORE_KEY_FILE`;
+  return { storeKey: localKey(folder), storeKeyWarning };
+};
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+
+/** Reads and checks the environment. Throws ConfigurationError. Makes the data folder's key if none is given. */
+export const readConfig = (environment: Readonly<Record<string, string | undefined>> = process.env): Config => {
+  const variables = readVariables(environment);
+  const host = variables.CONSILIUM_HOST;
+  if (variables.CONSILIUM_ACCESS === 'open' && !isLoopback(host))
+    throw new ConfigurationError(
+      `CONSILIUM_ACCESS=open has no sign-in and is for loopback only, but CONSILIUM_HOST is ${host}`,
+    );
+  const folder = resolve(variables.CONSILIUM_DATA);
+  return Object.freeze({
+    host,
+    port: variables.CONSILIUM_PORT,
+    baseUrl: variables.CONSILIUM_BASE_URL?.replace(/\/+$/, ''),
+    dataFolder: folder,
+    store: variables.CONSILIUM_STORE,
+    ...storeKeyOf(variables, folder),
+    storeCheckBytes: variables.CONSILIUM_STORE_CHECK_MEGABYTES * MEGABYTE,
+    access: variables.CONSILIUM_ACCESS,
+    logLevel: variables.CONSILIUM_LOG_LEVEL,
+    bodyBytes: variables.CONSILIUM_BODY_MEGABYTES * MEGABYTE,
+    jsonDepth: variables.CONSILIUM_JSON_DEPTH,
+    bundleEntries: variables.CONSILIUM_BUNDLE_ENTRIES,
+    searchDefaultCount: variables.CONSILIUM_SEARCH_DEFAULT_COUNT,
+    searchMaximumCount: variables.CONSILIUM_SEARCH_MAXIMUM_COUNT,
+    searchValues: variables.CONSILIUM_SEARCH_VALUES,
+    references: variables.CONSILIUM_REFERENCES,
+    drainMilliseconds: variables.CONSILIUM_DRAIN_SECONDS * 1000,
+  });
+};
+
+/** A key of 32 bytes for one purpose, which says nothing about the store's own key. */
+export const derivedKey = (storeKey: Buffer, purpose: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', storeKey, '', `consilium ${purpose}`, 32));

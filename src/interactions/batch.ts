@@ -1,0 +1,38 @@
+/**
+ * Answers the entries of a batch, each on its own: one that fails leaves the others as they are.
+ *
+ * @see https://hl7.org/fhir/R4/http.html#brules
+ */
+import { FhirError, invalid } from '../fhir/fhir-error.ts';
+import { errorEntry, type RequestEntry, requestOf, responseEntry } from './bundle-entry.ts';
+import { type BundleEntry, bundleText } from './bundle-text.ts';
+import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
+
+/** How many entries are under way at once: together they share group commits. */
+const CONCURRENCY = 16;
+
+const answerOf = async (server: FhirServer, entry: RequestEntry, prefer: string | undefined): Promise<BundleEntry> => {
+  try {
+    const request = requestOf(entry, prefer);
+    if (request.path === '') throw invalid(`'${entry.request.url}' is not a url below the FHIR base`);
+    return responseEntry(await server.answer(request));
+  } catch (error) {
+    if (error instanceof FhirError) return errorEntry(error);
+    throw error;
+  }
+};
+
+export const batch = async (
+  server: FhirServer,
+  { headers }: FhirRequest,
+  entries: readonly RequestEntry[],
+): Promise<FhirResponse> => {
+  const answers: BundleEntry[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let entry = entries[next++]; entry !== undefined; entry = entries[next++])
+      answers[entry.index] = await answerOf(server, entry, headers['prefer']);
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  return { status: 200, headers: {}, body: bundleText({ type: 'batch-response', entries: answers }) };
+};

@@ -1,0 +1,64 @@
+/** One request of a batch or transaction, and how its answer stands in the response Bundle. */
+import { STATUS_CODES } from 'node:http';
+import type { BundleEntryRequest } from '@medplum/fhirtypes';
+import type { FhirError, Issue } from '../fhir/fhir-error.ts';
+import { operationOutcome } from '../fhir/operation-outcome.ts';
+import type { BundleEntry, EntryResponse } from './bundle-text.ts';
+import type { FhirRequest, FhirResponse } from './fhir-request.ts';
+
+export interface RequestEntry {
+  readonly index: number;
+  readonly fullUrl: string | undefined;
+  readonly request: BundleEntryRequest;
+  /** JSON of the resource. */
+  readonly text: string | undefined;
+}
+
+/** `201 Created`. */
+export const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ''}`.trim();
+
+/** The entry as a request of its own. `prefer` is that of the whole Bundle. */
+export const requestOf = ({ request, text }: RequestEntry, prefer: string | undefined): FhirRequest => {
+  const [path = '', ...query] = (request.url ?? '').split('?');
+  return {
+    method: request.method ?? '',
+    path: path.replace(/^\/|\/$/g, ''),
+    query: query.join('?'),
+    headers: {
+      'if-match': request.ifMatch,
+      'if-none-match': request.ifNoneMatch,
+      'if-none-exist': request.ifNoneExist,
+      prefer,
+    },
+    ...(text === undefined ? {} : { body: text }),
+  };
+};
+
+const lastModified = (header: string | undefined): Pick<EntryResponse, 'lastModified'> =>
+  header === undefined ? {} : { lastModified: new Date(header).toISOString() };
+
+/** A response as an entry; its body is a resource. */
+export const responseEntry = ({ status, headers, body }: FhirResponse): BundleEntry => ({
+  ...(body === undefined ? {} : { resource: body.toString() }),
+  response: {
+    status: statusText(status),
+    ...(headers['location'] === undefined ? {} : { location: headers['location'] }),
+    ...(headers['etag'] === undefined ? {} : { etag: headers['etag'] }),
+    ...lastModified(headers['last-modified']),
+  },
+});
+
+export const errorEntry = ({ status, issues }: FhirError): BundleEntry => ({
+  response: { status: statusText(status), outcome: operationOutcome(issues) },
+});
+
+/** Issues of one entry as issues of the Bundle: they say which entry, and where in it. */
+export const entryIssues = ({ index, request }: RequestEntry, issues: readonly Issue[]): Issue[] =>
+  issues.map(({ diagnostics, expression, ...rest }) => ({
+    ...rest,
+    diagnostics: `Entry ${index} (${request.method} ${request.url}): ${diagnostics}`,
+    expression:
+      expression === undefined
+        ? `Bundle.entry[${index}]`
+        : expression.replace(/^[A-Za-z]+/, `Bundle.entry[${index}].resource`),
+  }));

@@ -1,0 +1,55 @@
+/**
+ * Bundles put together from the texts of their resources, which are not parsed.
+ *
+ * @see https://hl7.org/fhir/R4/bundle.html
+ */
+
+export interface Link {
+  readonly relation: 'self' | 'next';
+  readonly url: string;
+}
+
+export interface BundleEntry {
+  readonly fullUrl?: string;
+  /** JSON of the resource. */
+  readonly resource?: string;
+  readonly search?: { readonly mode: 'match' | 'outcome' };
+  readonly request?: { readonly method: string; readonly url: string };
+  readonly response?: EntryResponse;
+}
+
+export interface EntryResponse {
+  readonly status: string;
+  readonly location?: string;
+  readonly etag?: string;
+  readonly lastModified?: string;
+  readonly outcome?: object;
+}
+
+interface BundleParts {
+  readonly type: 'searchset' | 'history' | 'batch-response' | 'transaction-response';
+  readonly total?: number;
+  readonly links?: readonly Link[];
+  readonly entries: readonly BundleEntry[];
+}
+
+const entryText = ({ fullUrl, resource, ...rest }: BundleEntry): string => {
+  const members = [
+    ...(fullUrl === undefined ? [] : [`"fullUrl":${JSON.stringify(fullUrl)}`]),
+    ...(resource === undefined ? [] : [`"resource":${resource}`]),
+    ...Object.entries(rest).map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`),
+  ];
+  return `{${members.join(',')}}`;
+};
+
+/** The Bundle's JSON. An empty list is left out, as R4 has no empty arrays. */
+export const bundleText = ({ type, total, links = [], entries }: BundleParts): string => {
+  const members = [
+    '"resourceType":"Bundle"',
+    `"type":"${type}"`,
+    ...(total === undefined ? [] : [`"total":${total}`]),
+    ...(links.length === 0 ? [] : [`"link":${JSON.stringify(links)}`]),
+    ...(entries.length === 0 ? [] : [`"entry":[${entries.map(entryText).join(',')}]`]),
+  ];
+  return `{${members.join(',')}}`;
+};

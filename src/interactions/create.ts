@@ -1,0 +1,44 @@
+/**
+ * Creates a resource under an id that the server chooses, unless `If-None-Exist` finds that it is there.
+ *
+ * @see https://hl7.org/fhir/R4/http.html#create
+ * @see https://hl7.org/fhir/R4/http.html#ccreate
+ */
+import { invalid } from '../fhir/fhir-error.ts';
+import type { Reference } from '../fhir/reference.ts';
+import type { Write } from '../store/store.ts';
+import { commitResolved, type Resolution } from './commit-resolved.ts';
+import { resolvedCriteria } from './conditions.ts';
+import type { FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
+import { preferencesOf } from './preferences.ts';
+import { parsedBody, preparedResource, validResource } from './prepare-write.ts';
+import { versionResponse, writtenResponse } from './respond.ts';
+
+const existing = async (server: FhirServer, match: Reference, isMinimal: boolean): Promise<FhirResponse> => {
+  const version = await server.store.read(match);
+  if (version === undefined || version.isDeleted) return { status: 200, headers: {} };
+  const { headers, body = '' } = versionResponse(version);
+  return isMinimal ? { status: 200, headers } : { status: 200, headers, body };
+};
+
+export const create: Interaction<{ type: string }> = async (server, request, { type }) => {
+  const preferences = preferencesOf(request);
+  const json = parsedBody(server, request);
+  const value = validResource(server, json, type);
+  const prepared = preparedResource(server, json, value, server.newId());
+  const write: Write = { kind: 'create', ...prepared };
+  const criteria = request.headers['if-none-exist'];
+  if (criteria?.trim() === '') throw invalid('If-None-Exist: no search criteria');
+
+  const resolve = async (): Promise<Resolution<Reference | undefined>> => {
+    if (criteria === undefined) return { writes: [write], expected: [], plan: undefined };
+    const { match, expectation } = await resolvedCriteria(server, type, criteria, 'If-None-Exist');
+    return { writes: match === undefined ? [write] : [], expected: [expectation], plan: match };
+  };
+
+  const { plan: match, written } = await commitResolved(server.store, resolve);
+  if (match !== undefined) return existing(server, match, preferences.return !== 'representation');
+  const [created] = written;
+  if (created === undefined) throw new Error('A commit of one write answered none');
+  return writtenResponse(server, created, prepared.resource, preferences.return);
+};

@@ -1,0 +1,65 @@
+/** What an interaction gets and gives: FHIR's REST terms, no HTTP library. */
+import type { SearchParameters } from '../definitions/search-parameters.ts';
+import type { Issue } from '../fhir/fhir-error.ts';
+import type { IndexEntry } from '../search/index-entry.ts';
+import type { PageTokens } from '../search/page-token.ts';
+import type { Store } from '../store/store.ts';
+
+export interface FhirRequest {
+  readonly method: string;
+  /** Below the FHIR base, without slashes at its ends: '', `Patient`, `Patient/1/_history`. */
+  readonly path: string;
+  /** Without the question mark, percent-encoded. */
+  readonly query: string;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** JSON, or the form of a `POST _search`; undefined without a body. */
+  readonly body?: string;
+}
+
+export interface FhirResponse {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON in UTF-8. */
+  readonly body?: string | Buffer;
+}
+
+/** Limits of requests; see the configuration table in README. */
+export interface Limits {
+  readonly jsonDepth: number;
+  readonly bundleEntries: number;
+  readonly searchDefaultCount: number;
+  readonly searchMaximumCount: number;
+  readonly searchValues: number;
+}
+
+/** All that interactions use, put together in `app.ts`. */
+export interface FhirServer {
+  readonly store: Store;
+  /** The FHIR base url without a final slash. */
+  readonly baseUrl: string;
+  readonly resourceTypes: readonly string[];
+  isResourceType(name: string): boolean;
+  readonly parameters: SearchParameters;
+  readonly pageTokens: PageTokens;
+  readonly limits: Limits;
+  /** Whether a reference to a resource that is not there is refused. */
+  readonly refusesDanglingReferences: boolean;
+  validate(
+    resource: unknown,
+    facts: { expectedType?: string; integralDecimals: ReadonlySet<string> },
+  ): readonly Issue[];
+  indexEntries(resource: { resourceType: string }): IndexEntry[];
+  /** Milliseconds since 1970 UTC. */
+  now(): number;
+  newId(): string;
+  /** Answers a request by its path and method, as for the entries of a batch. Fails with a FhirError. */
+  answer(request: FhirRequest): Promise<FhirResponse>;
+}
+
+export type Interaction<Target = object> = (
+  server: FhirServer,
+  request: FhirRequest,
+  target: Target,
+) => Promise<FhirResponse>;
