@@ -2,7 +2,7 @@
  * The JSON schema of R4, cut into one schema a structure. The package's schema is HL7's with elements of its own added,
  * and HL7's has faults that are mended here: no null in arrays of primitives, no twins of `canonical`, required
  * primitives that may not be given by their twin alone, a list of codes where R4 allows others. Its regular expressions
- * are left out: they differ from those of the specification, and one takes exponential time.
+ * are left out: they differ from those of the specification, and one is slow on large documents.
  *
  * @see https://hl7.org/fhir/R4/json.html#schema
  */
@@ -13,7 +13,7 @@ import { OPEN_CODES } from './corrections.ts';
 import type { ElementRule, Structure, Structures } from './structures.ts';
 
 /** A JSON schema in draft 7; `$id` and `$ref` are paths of structures: `Observation.component`, `Quantity`. */
-export interface JsonSchema {
+interface JsonSchema {
   readonly $id: string;
   readonly type: 'object';
   readonly properties: Readonly<Record<string, object>>;

@@ -12,10 +12,12 @@ import { isFull, isObject, type JsonObject, jsonPathOf, report, type Walk } from
 
 /** The most codes that a message lists. */
 const LISTED_CODES = 12;
+/** The most characters of an unknown name that a path repeats. */
+const NAME_LENGTH = 60;
 
 /** As a step of a FHIRPath: names that are no identifiers are delimited. */
 const stepText = (key: string): string => {
-  const cut = key.length > 60 ? `${key.slice(0, 60)}...` : key;
+  const cut = key.length > NAME_LENGTH ? `${key.slice(0, NAME_LENGTH)}...` : key;
   return /^[A-Za-z_]\w*$/.test(cut) ? `.${cut}` : `.\`${cut}\``;
 };
 

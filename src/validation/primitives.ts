@@ -7,7 +7,7 @@ import { instantRange } from '../fhir/date-time.ts';
 import type { IssueCode } from '../fhir/fhir-error.ts';
 
 /** What is wrong with a value: the rest of a sentence that begins with its path. */
-export interface Complaint {
+interface Complaint {
   readonly code: IssueCode;
   readonly text: string;
 }

@@ -15,7 +15,7 @@ import { shown } from './primitives.ts';
 import { createSchemaGate, type ShapeFault } from './schema-gate.ts';
 import { expressionOf, isObject, type JsonObject, type Step, type Walk } from './walk.ts';
 
-export interface Facts {
+interface Facts {
   /** The type that the url names. */
   readonly expectedType?: string;
   /**

@@ -11,7 +11,7 @@ export const MAXIMUM_ISSUES = 20;
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** A resource inside another, with its place. */
-export interface NestedResource {
+interface NestedResource {
   readonly resource: JsonObject;
   readonly structure: Structure;
   readonly steps: readonly Step[];
