@@ -167,8 +167,9 @@ export const openSqliteStore = async ({ checkBytes, ...file }: SqliteStoreOption
     count: async (query) => inSnapshot(() => searcher.count(query)),
     commit: (writes: readonly Write[], expected = []) => writer.commit({ writes, expected }),
     close: async () => {
-      await writer.close();
+      // The last connection to close copies the log into the file, which a reading one cannot do.
       connection.close();
+      await writer.close();
     },
   };
 };
