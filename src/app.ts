@@ -58,6 +58,7 @@ const PROBE = { type: 'Patient', clauses: [{ kind: 'id', values: [''] }], count:
 export const buildApp = (config: Config, server: FhirServer | Promise<FhirServer>): WebServer =>
   buildWebServer({
     bodyBytes: config.bodyBytes,
+    requestMilliseconds: config.requestMilliseconds,
     logLevel: config.logLevel,
     newId: randomUUID,
     isReady: async () => (await (await server).store.count(PROBE)) === 0,

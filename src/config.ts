@@ -22,6 +22,7 @@ export interface Config {
   readonly access: 'open';
   readonly logLevel: string;
   readonly bodyBytes: number;
+  readonly requestMilliseconds: number;
   readonly jsonDepth: number;
   readonly bundleEntries: number;
   readonly searchDefaultCount: number;
@@ -48,6 +49,7 @@ interface Variables {
   readonly CONSILIUM_ACCESS: 'open';
   readonly CONSILIUM_LOG_LEVEL: string;
   readonly CONSILIUM_BODY_MEGABYTES: number;
+  readonly CONSILIUM_REQUEST_SECONDS: number;
   readonly CONSILIUM_JSON_DEPTH: number;
   readonly CONSILIUM_BUNDLE_ENTRIES: number;
   readonly CONSILIUM_SEARCH_DEFAULT_COUNT: number;
@@ -82,6 +84,7 @@ const SCHEMA = {
       default: 'info',
     },
     CONSILIUM_BODY_MEGABYTES: wholeNumber(50, 1, 500),
+    CONSILIUM_REQUEST_SECONDS: wholeNumber(300, 1, 86_400),
     CONSILIUM_JSON_DEPTH: wholeNumber(64, 8, 1000),
     CONSILIUM_BUNDLE_ENTRIES: wholeNumber(10_000, 1, 1_000_000),
     CONSILIUM_SEARCH_DEFAULT_COUNT: wholeNumber(50, 1, 10_000),
@@ -172,9 +175,10 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     access: variables.CONSILIUM_ACCESS,
     logLevel: variables.CONSILIUM_LOG_LEVEL,
     bodyBytes: variables.CONSILIUM_BODY_MEGABYTES * MEGABYTE,
+    requestMilliseconds: variables.CONSILIUM_REQUEST_SECONDS * 1000,
     jsonDepth: variables.CONSILIUM_JSON_DEPTH,
     bundleEntries: variables.CONSILIUM_BUNDLE_ENTRIES,
-    searchDefaultCount: variables.CONSILIUM_SEARCH_DEFAULT_COUNT,
+    searchDefaultCount: Math.min(variables.CONSILIUM_SEARCH_DEFAULT_COUNT, variables.CONSILIUM_SEARCH_MAXIMUM_COUNT),
     searchMaximumCount: variables.CONSILIUM_SEARCH_MAXIMUM_COUNT,
     searchValues: variables.CONSILIUM_SEARCH_VALUES,
     references: variables.CONSILIUM_REFERENCES,

@@ -64,25 +64,31 @@ export const elementsOf = (text: string, start: number): Span[] => {
   return elements;
 };
 
-const LINK_KEY = /"(reference|url)":"/g;
+/** `reference` is a literal reference; `uri` an element of type uri, url, oid or uuid, or a link in a narrative. */
+export type LinkKind = 'reference' | 'uri';
 
-/**
- * The text with its links, the values of `reference` and `url` at any depth, replaced where `replacement` returns
- * another value.
- */
+/** A key with a link as its value, or, where that is missing, a link in the XHTML of a string. */
+const LINK =
+  /"(reference|url|uri|valueUri|valueUrl|valueUuid|valueOid|definitionUri|derivedFromUri|sourceUri|targetUri|eventUri|moduleUri|source|address)":"|\b(?:href|src)=(?:\\"|')([^"'\\]*)/g;
+
+/** The text with its links, at any depth, replaced where `replacement` returns another value. */
 export const withReplacedLinks = (
   text: string,
-  replacement: (value: string, key: 'reference' | 'url') => string | undefined,
+  replacement: (value: string, kind: LinkKind) => string | undefined,
 ): string => {
   let result = '';
   let from = 0;
   // Inside of a string the quotes of such a match would be escaped, so each match is a key.
-  for (const match of text.matchAll(LINK_KEY)) {
-    const start = match.index + match[0].length - 1;
-    const end = stringEnd(text, start);
-    const replaced = replacement(JSON.parse(text.slice(start, end)), match[1] as 'reference' | 'url');
+  for (const match of text.matchAll(LINK)) {
+    const [whole, key, address] = match;
+    const matchEnd = match.index + whole.length;
+    const start = address === undefined ? matchEnd - 1 : matchEnd - address.length;
+    const end = address === undefined ? stringEnd(text, start) : matchEnd;
+    const value = address ?? (JSON.parse(text.slice(start, end)) as string);
+    const replaced = replacement(value, key === 'reference' ? 'reference' : 'uri');
     if (replaced === undefined) continue;
-    result += text.slice(from, start) + JSON.stringify(replaced);
+    const quoted = JSON.stringify(replaced);
+    result += text.slice(from, start) + (address === undefined ? quoted : quoted.slice(1, -1));
     from = end;
   }
   return from === 0 ? text : result + text.slice(from);

@@ -3,7 +3,7 @@
  *
  * @see https://hl7.org/fhir/R4/http.html#mime-type
  */
-import { invalid, notAcceptable, unsupportedMediaType } from '../fhir/fhir-error.ts';
+import { notAcceptable, unsupportedMediaType } from '../fhir/fhir-error.ts';
 
 const FHIR_JSON = 'application/fhir+json';
 const JSON_TYPES = new Set([FHIR_JSON, 'application/json', 'text/json']);
@@ -64,5 +64,11 @@ export const checkBodyType = (header: string | undefined, isSearch: boolean): vo
   if (!isOurVersion(type)) throw unsupportedMediaType(`The Content-Type asks for another version than FHIR 4.0`);
   const charset = type.parameters.get('charset')?.toLowerCase() ?? 'utf-8';
   if (charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii')
-    throw invalid(`The charset of the Content-Type is ${charset}; JSON is UTF-8`);
+    throw unsupportedMediaType(`The charset of the Content-Type is ${charset}; JSON is UTF-8`);
+};
+
+/** Throws a FhirError 415 for a compressed body: this server reads none. */
+export const checkBodyEncoding = (header: string | undefined): void => {
+  if (header === undefined || header.trim().toLowerCase() === 'identity') return;
+  throw unsupportedMediaType(`The Content-Encoding is ${header}; this server reads bodies as they are`);
 };

@@ -1,14 +1,22 @@
 /** The web server: FHIR below `/fhir`, health beside it, one rendering of errors. */
-import Fastify, { type FastifyInstance, LogController } from 'fastify';
-import { notFound } from '../fhir/fhir-error.ts';
-import { operationOutcome } from '../fhir/operation-outcome.ts';
-import { visibleError } from './errors.ts';
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
+import { methodNotAllowed, notFound } from '../fhir/fhir-error.ts';
+import { BODY_TOO_LARGE, ERROR_CONTENT_TYPE, errorText, refuseConnection, visibleError } from './errors.ts';
 import { type FhirRouteOptions, fhirRoutes } from './fhir-routes.ts';
 import { healthRoutes } from './health-routes.ts';
+import { answerAndLinger } from './lingering-answer.ts';
 
 export interface WebServerOptions extends FhirRouteOptions {
   /** The largest body, in bytes. */
   readonly bodyBytes: number;
+  /** The longest that a request may take to arrive. */
+  readonly requestMilliseconds: number;
   readonly logLevel: string;
   newId(): string;
   /** Whether the server can serve just now. */
@@ -17,25 +25,61 @@ export interface WebServerOptions extends FhirRouteOptions {
 
 export type WebServer = FastifyInstance;
 
+const FHIR_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
+
+/** How often connections are looked through for requests that are too slow. */
+const LONGEST_CHECK_INTERVAL_MS = 30_000;
+
+/** A connection that stays open after the answer to a request under way would keep a server that stops from ending. */
+const closeConnectionsWhenClosing = (app: FastifyInstance): void => {
+  let isClosing = false;
+  app.addHook('preClose', (done) => {
+    isClosing = true;
+    done();
+  });
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (isClosing) reply.header('connection', 'close');
+    done();
+  });
+};
+
 /** Builds the server, not yet listening. */
 export const buildWebServer = (options: WebServerOptions): WebServer => {
+  const { bodyBytes, requestMilliseconds, newId } = options;
+
+  const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    const visible = visibleError(error, request.log, newId, bodyBytes);
+    const text = errorText(visible);
+    if ((error as FastifyError).code === BODY_TOO_LARGE) {
+      answerAndLinger(request, reply, visible.status, ERROR_CONTENT_TYPE, text);
+      return;
+    }
+    reply.code(visible.status).headers(visible.headers).header('content-type', ERROR_CONTENT_TYPE).send(text);
+  };
+
   const app = Fastify({
-    bodyLimit: options.bodyBytes,
+    bodyLimit: bodyBytes,
+    requestTimeout: requestMilliseconds,
+    http: {
+      headersTimeout: requestMilliseconds,
+      connectionsCheckingInterval: Math.min(requestMilliseconds / 2, LONGEST_CHECK_INTERVAL_MS),
+    },
     // Urls hold names and identifiers of patients: requests are not logged; failures are, without their url.
     logController: new LogController({ disableRequestLogging: true }),
     logger: { level: options.logLevel, stream: process.stderr },
     forceCloseConnections: 'idle',
     // A request that comes while the server drains is answered like any other.
     return503OnClosing: false,
+    frameworkErrors: sendError,
+    clientErrorHandler: refuseConnection,
   });
-  app.setNotFoundHandler(() => {
+  closeConnectionsWhenClosing(app);
+  app.setNotFoundHandler(({ method, url }) => {
+    // The routes of FHIR take every path and the usual methods; what is left are methods such as PROPFIND.
+    if (/^\/fhir(?:[/?]|$)/.test(url)) throw methodNotAllowed(method, FHIR_METHODS);
     throw notFound('There is nothing here; the FHIR base is /fhir');
   });
-  app.setErrorHandler((error, request, reply) => {
-    const { status, issues, headers } = visibleError(error, request.log, options.newId, options.bodyBytes);
-    reply.code(status).headers(headers).header('content-type', 'application/fhir+json; charset=utf-8');
-    return reply.send(JSON.stringify(operationOutcome(issues)));
-  });
+  app.setErrorHandler(sendError);
   app.register(healthRoutes, { isReady: options.isReady });
   app.register(fhirRoutes, { answer: options.answer });
   return app;

@@ -4,7 +4,7 @@
  * @see https://hl7.org/fhir/R4/http.html#brules
  */
 import { FhirError, invalid } from '../fhir/fhir-error.ts';
-import { errorEntry, type RequestEntry, requestOf, responseEntry } from './bundle-entry.ts';
+import { errorEntry, type RequestEntry, requestOf, responseEntry, withoutBody } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
 
@@ -13,9 +13,10 @@ const CONCURRENCY = 16;
 
 const answerOf = async (server: FhirServer, entry: RequestEntry, prefer: string | undefined): Promise<BundleEntry> => {
   try {
-    const request = requestOf(entry, prefer);
+    const request = requestOf(entry, server.baseUrl, prefer);
     if (request.path === '') throw invalid(`'${entry.request.url}' is not a url below the FHIR base`);
-    return responseEntry(await server.answer(request));
+    const answer = await server.answer(request);
+    return responseEntry(request.method === 'HEAD' ? withoutBody(answer) : answer);
   } catch (error) {
     if (error instanceof FhirError) return errorEntry(error);
     throw error;

@@ -1,9 +1,10 @@
 /** One request of a batch or transaction, and how its answer stands in the response Bundle. */
 import { STATUS_CODES } from 'node:http';
-import type { BundleEntryRequest } from '@medplum/fhirtypes';
+import type { BundleEntryRequest, OperationOutcome } from '@medplum/fhirtypes';
+import { instantText } from '../fhir/date-time.ts';
 import type { FhirError, Issue } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
-import type { BundleEntry, EntryResponse } from './bundle-text.ts';
+import type { BundleEntry } from './bundle-text.ts';
 import type { FhirRequest, FhirResponse } from './fhir-request.ts';
 
 export interface RequestEntry {
@@ -15,14 +16,22 @@ export interface RequestEntry {
 }
 
 /** `201 Created`. */
-export const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ''}`.trim();
+const statusText = (status: number): string => `${status} ${STATUS_CODES[status] ?? ''}`.trim();
+
+/** The url of an entry below the FHIR base, without a slash at its beginning. */
+export const urlBelowBase = (url: string, baseUrl: string): string =>
+  url.startsWith(`${baseUrl}/`) ? url.slice(baseUrl.length + 1) : url.replace(/^\//, '');
 
 /** The entry as a request of its own. `prefer` is that of the whole Bundle. */
-export const requestOf = ({ request, text }: RequestEntry, prefer: string | undefined): FhirRequest => {
-  const [path = '', ...query] = (request.url ?? '').split('?');
+export const requestOf = (
+  { request, text }: RequestEntry,
+  baseUrl: string,
+  prefer: string | undefined,
+): FhirRequest => {
+  const [path = '', ...query] = urlBelowBase(request.url ?? '', baseUrl).split('?');
   return {
     method: request.method ?? '',
-    path: path.replace(/^\/|\/$/g, ''),
+    path: path.replace(/\/$/, ''),
     query: query.join('?'),
     headers: {
       'if-match': request.ifMatch,
@@ -34,17 +43,17 @@ export const requestOf = ({ request, text }: RequestEntry, prefer: string | unde
   };
 };
 
-const lastModified = (header: string | undefined): Pick<EntryResponse, 'lastModified'> =>
-  header === undefined ? {} : { lastModified: new Date(header).toISOString() };
+export const withoutBody = ({ body: _body, ...rest }: FhirResponse): FhirResponse => rest;
 
 /** A response as an entry; its body is a resource. */
-export const responseEntry = ({ status, headers, body }: FhirResponse): BundleEntry => ({
+export const responseEntry = ({ status, headers, lastUpdated, body, outcome }: FhirResponse): BundleEntry => ({
   ...(body === undefined ? {} : { resource: body.toString() }),
   response: {
     status: statusText(status),
     ...(headers['location'] === undefined ? {} : { location: headers['location'] }),
     ...(headers['etag'] === undefined ? {} : { etag: headers['etag'] }),
-    ...lastModified(headers['last-modified']),
+    ...(lastUpdated === undefined ? {} : { lastModified: instantText(lastUpdated) }),
+    ...(outcome === undefined ? {} : { outcome: JSON.parse(outcome) as OperationOutcome }),
   },
 });
 

@@ -18,7 +18,7 @@ export interface BundleEntry {
   readonly response?: EntryResponse;
 }
 
-export interface EntryResponse {
+interface EntryResponse {
   readonly status: string;
   readonly location?: string;
   readonly etag?: string;

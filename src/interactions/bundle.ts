@@ -32,6 +32,9 @@ const checkEnvelope = (server: FhirServer, { value, integralDecimals }: JsonText
     throw invalid(`Bundle.type: '${given.type}' is neither batch nor transaction`, 'Bundle.type');
   const { entry, ...rest } = given;
   if (entry !== undefined && !Array.isArray(entry)) throw invalid('Bundle.entry: not an array', 'Bundle.entry');
+  const { bundleEntries } = server.limits;
+  if (entry !== undefined && entry.length > bundleEntries)
+    throw tooLarge(`${entry.length} entries; the limit of a Bundle is ${bundleEntries} (CONSILIUM_BUNDLE_ENTRIES)`);
   const missing = (entry ?? []).flatMap((item, at) => {
     const path = `Bundle.entry[${at}].request`;
     return item?.request === undefined
@@ -49,10 +52,6 @@ const checkEnvelope = (server: FhirServer, { value, integralDecimals }: JsonText
 export const bundle: Interaction = async (server, request) => {
   const json = parsedBody(server, request);
   const { type, entry = [] } = checkEnvelope(server, json);
-  if (entry.length > server.limits.bundleEntries)
-    throw tooLarge(
-      `${entry.length} entries; the limit of a Bundle is ${server.limits.bundleEntries} (CONSILIUM_BUNDLE_ENTRIES)`,
-    );
   const texts = resourceTexts(json.text);
   const entries = entry.map(
     ({ fullUrl, request: entryRequest }, index): RequestEntry => ({

@@ -4,21 +4,26 @@
  * @see https://hl7.org/fhir/R4/http.html#create
  * @see https://hl7.org/fhir/R4/http.html#ccreate
  */
-import { invalid } from '../fhir/fhir-error.ts';
-import type { Reference } from '../fhir/reference.ts';
+import { conflict, invalid } from '../fhir/fhir-error.ts';
+import { type Reference, referenceText } from '../fhir/reference.ts';
 import type { Write } from '../store/store.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
 import { resolvedCriteria } from './conditions.ts';
 import type { FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
-import { preferencesOf } from './preferences.ts';
+import { type Preferences, preferencesOf } from './preferences.ts';
 import { parsedBody, preparedResource, validResource } from './prepare-write.ts';
-import { versionResponse, writtenResponse } from './respond.ts';
+import { matchedResponse, writtenResponse } from './respond.ts';
 
-const existing = async (server: FhirServer, match: Reference, isMinimal: boolean): Promise<FhirResponse> => {
+/** The answer to a conditional create that found `match`. */
+const existing = async (
+  server: FhirServer,
+  match: Reference,
+  preference: Preferences['return'],
+): Promise<FhirResponse> => {
   const version = await server.store.read(match);
-  if (version === undefined || version.isDeleted) return { status: 200, headers: {} };
-  const { headers, body = '' } = versionResponse(version);
-  return isMinimal ? { status: 200, headers } : { status: 200, headers, body };
+  if (version === undefined || version.isDeleted)
+    throw conflict(`${referenceText(match)} matched, and was deleted in the same moment; try again`);
+  return matchedResponse(server, version, preference);
 };
 
 export const create: Interaction<{ type: string }> = async (server, request, { type }) => {
@@ -37,7 +42,7 @@ export const create: Interaction<{ type: string }> = async (server, request, { t
   };
 
   const { plan: match, written } = await commitResolved(server.store, resolve);
-  if (match !== undefined) return existing(server, match, preferences.return !== 'representation');
+  if (match !== undefined) return existing(server, match, preferences.return);
   const [created] = written;
   if (created === undefined) throw new Error('A commit of one write answered none');
   return writtenResponse(server, created, prepared.resource, preferences.return);

@@ -21,8 +21,12 @@ export interface FhirResponse {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** JSON in UTF-8. */
+  /** When the resource in question changed last, in milliseconds since 1970 UTC; the header has only seconds. */
+  readonly lastUpdated?: number;
+  /** A resource as JSON in UTF-8. */
   readonly body?: string | Buffer;
+  /** An OperationOutcome about the interaction, as JSON, in place of a body. */
+  readonly outcome?: string;
 }
 
 /** Limits of requests; see the configuration table in README. */

@@ -10,7 +10,7 @@ import type { PageKey } from '../search/search-query.ts';
 import type { Version } from '../store/store.ts';
 import { type BundleEntry, bundleText, type Link } from './bundle-text.ts';
 import type { FhirServer, Interaction } from './fhir-request.ts';
-import { pairsOf, queryOf } from './parse-request.ts';
+import { type Pair, pairsOf, queryOf } from './parse-request.ts';
 import { entityTag } from './respond.ts';
 
 const entryOf = (server: FhirServer, { version, lastUpdated, isDeleted, text, ...reference }: Version): BundleEntry => {
@@ -28,19 +28,27 @@ const entryOf = (server: FhirServer, { version, lastUpdated, isDeleted, text, ..
 interface HistoryPage {
   readonly count: number;
   readonly after?: PageKey;
+  /** The parameters as they were used. */
+  readonly used: readonly Pair[];
 }
 
 const pageOf = (server: FhirServer, query: string, scope: string): HistoryPage => {
   let count = server.limits.searchDefaultCount;
   let after: PageKey | undefined;
+  const used: Pair[] = [];
   for (const [name, value] of pairsOf(query)) {
     if (name === '_format') continue;
-    if (name === '_page') after = server.pageTokens.read(value, scope);
-    else if (name !== '_count') throw notSupported(`A history has no parameter '${name}'; possible: _count`);
-    else if (!/^[1-9]\d*$/.test(value)) throw invalid(`_count: '${value}' is not a whole number above 0`);
-    else count = Math.min(Number(value), server.limits.searchMaximumCount);
+    if (name === '_page') {
+      after = server.pageTokens.read(value, scope);
+      used.push([name, value]);
+      continue;
+    }
+    if (name !== '_count') throw notSupported(`A history has no parameter '${name}'; possible: _count`);
+    if (!/^[1-9]\d*$/.test(value)) throw invalid(`_count: '${value}' is not a whole number above 0`);
+    count = Math.min(Number(value), server.limits.searchMaximumCount);
+    used.push([name, String(count)]);
   }
-  return after === undefined ? { count } : { count, after };
+  return after === undefined ? { count, used } : { count, after, used };
 };
 
 export const history: Interaction<Reference> = async (server, request, reference) => {
@@ -50,7 +58,7 @@ export const history: Interaction<Reference> = async (server, request, reference
   const newest = await server.store.read(reference);
   if (newest === undefined) throw notFound(`There is no ${referenceText(reference)}`);
   const count = ['_count', String(page.count)] as const;
-  const links: Link[] = [{ relation: 'self', url: request.query === '' ? url : `${url}?${request.query}` }];
+  const links: Link[] = [{ relation: 'self', url: page.used.length === 0 ? url : `${url}?${queryOf(page.used)}` }];
   if (next !== undefined)
     links.push({ relation: 'next', url: `${url}?${queryOf([count, ['_page', server.pageTokens.write(next, url)]])}` });
   const entries = items.map((version) => entryOf(server, version));

@@ -4,10 +4,22 @@ import { type ParsedSearch, parseSearch } from '../search/parse-search.ts';
 import type { SearchQuery } from '../search/search-query.ts';
 import type { FhirServer } from './fhir-request.ts';
 
+/** The most characters of a faulty query that a message repeats. */
+const SHOWN_LENGTH = 200;
+
 export type Pair = readonly [name: string, value: string];
 
-/** The pairs of a query string or form, decoded. */
-export const pairsOf = (query: string): Pair[] => [...new URLSearchParams(query)];
+/** The pairs of a query string or form, decoded. Throws a FhirError 400 if that is not possible, or gives a NUL. */
+export const pairsOf = (query: string): Pair[] => {
+  let decoded: string;
+  try {
+    decoded = decodeURIComponent(query);
+  } catch {
+    throw invalid(`The query '${query.slice(0, SHOWN_LENGTH)}' is not percent-encoded UTF-8; a % itself is %25`);
+  }
+  if (decoded.includes('\0')) throw invalid('The query contains the character NUL');
+  return [...new URLSearchParams(query)];
+};
 
 /** Encodes pairs for a link; `,` `|` `:` and `/` stay readable. */
 export const queryOf = (pairs: readonly Pair[]): string =>

@@ -23,12 +23,12 @@ const chosen = <T extends string>(name: string, value: string | undefined, optio
 
 /** Throws a FhirError 400 for a value of `return` or `handling` that R4 has not; other preferences are ignored. */
 export const preferencesOf = ({ headers }: FhirRequest): Preferences => {
-  const given = new Map(
-    (headers['prefer'] ?? '').split(/[,;]/).map((part) => {
-      const [name = '', value = ''] = part.split('=');
-      return [name.trim().toLowerCase(), value.trim().replace(/^"|"$/g, '')] as const;
-    }),
-  );
+  const pairs = (headers['prefer'] ?? '').split(/[,;]/).map((part) => {
+    const [name = '', value = ''] = part.split('=');
+    return [name.trim().toLowerCase(), value.trim().replace(/^"|"$/g, '')] as const;
+  });
+  // Of a preference that stands twice, the first counts: RFC 7240, section 2.
+  const given = new Map(pairs.reverse());
   return {
     return: chosen('return', given.get('return'), RETURNS, 'representation'),
     handling: chosen('handling', given.get('handling'), HANDLINGS, 'strict'),

@@ -1,5 +1,4 @@
 /** Answers about single resources: their headers, and the body that the client prefers. */
-import type { Issue } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 import { referenceText } from '../fhir/reference.ts';
 import { type ResourceText, stampedText } from '../fhir/resource-text.ts';
@@ -25,14 +24,30 @@ export const versionPath = (written: Pick<Written, 'type' | 'id' | 'version'>): 
 export const versionResponse = ({ version, lastUpdated, text }: Version): FhirResponse => ({
   status: 200,
   headers: versionHeaders(version, lastUpdated),
+  lastUpdated,
   body: text,
 });
 
-const summaryOf = ({ outcome, version, type, id }: Written): Issue => ({
-  severity: 'information',
-  code: 'informational',
-  diagnostics: `${referenceText({ type, id })} is ${outcome}, at version ${version}`,
-});
+const outcomeText = (diagnostics: string): string =>
+  JSON.stringify(operationOutcome([{ severity: 'information', code: 'informational', diagnostics }]));
+
+/** 200 for a conditional create that found `version`. Its location is the only way to learn which it is without a body. */
+export const matchedResponse = (
+  server: FhirServer,
+  version: Version,
+  preference: Preferences['return'],
+): FhirResponse => {
+  const { body = '', ...found } = versionResponse(version);
+  const headers = { ...found.headers, location: `${server.baseUrl}/${versionPath(version)}` };
+  switch (preference) {
+    case 'minimal':
+      return { ...found, headers };
+    case 'OperationOutcome':
+      return { ...found, headers, outcome: outcomeText(`${referenceText(version)} matches; nothing was created`) };
+    case 'representation':
+      return { ...found, headers, body };
+  }
+};
 
 /** The text of what was written; `unchanged` has the stamp that it had. */
 export const writtenText = (resource: ResourceText, { version, lastUpdated }: Written): string =>
@@ -49,12 +64,14 @@ export const writtenResponse = (
   const location = `${server.baseUrl}/${versionPath(written)}`;
   const status = written.outcome === 'created' ? 201 : 200;
   const located = written.outcome === 'unchanged' ? headers : { ...headers, location };
+  const { outcome, version, lastUpdated } = written;
+  const answer = { status, headers: located, lastUpdated };
   switch (preference) {
     case 'minimal':
-      return { status, headers: located };
+      return answer;
     case 'OperationOutcome':
-      return { status, headers: located, body: JSON.stringify(operationOutcome([summaryOf(written)])) };
+      return { ...answer, outcome: outcomeText(`${referenceText(written)} is ${outcome}, at version ${version}`) };
     case 'representation':
-      return { status, headers: located, body: writtenText(resource, written) };
+      return { ...answer, body: writtenText(resource, written) };
   }
 };

@@ -40,7 +40,7 @@ const decoded = (path: string): string[] => {
   try {
     return path.split('/').map(decodeURIComponent);
   } catch {
-    throw invalid(`'${path}' is not percent-encoded`);
+    throw invalid(`'${path}' is not percent-encoded UTF-8`);
   }
 };
 

@@ -6,7 +6,7 @@
 import { FhirError, invalid, notFound, notSupported, preconditionFailed } from '../fhir/fhir-error.ts';
 import { parseReference, type Reference, referenceText } from '../fhir/reference.ts';
 import type { Expectation } from '../store/store.ts';
-import { entryIssues, type RequestEntry } from './bundle-entry.ts';
+import { entryIssues, type RequestEntry, urlBelowBase } from './bundle-entry.ts';
 import { resolvedCriteria } from './conditions.ts';
 import type { FhirServer } from './fhir-request.ts';
 
@@ -44,7 +44,7 @@ const targetOf = (
   const { method, url = '' } = request;
   if (method === 'GET') return { kind: 'read', reference: { type: '', id: '' } };
   if (url.includes('?')) throw notSupported(`${method} with search criteria is not possible in a transaction`);
-  const path = url.startsWith(`${server.baseUrl}/`) ? url.slice(server.baseUrl.length + 1) : url.replace(/^\//, '');
+  const path = urlBelowBase(url, server.baseUrl);
   const [type = '', id, ...more] = path.split('/');
   if (!server.isResourceType(type)) throw notFound(`R4 has no resource type '${type}'`);
   if (method === 'POST') {

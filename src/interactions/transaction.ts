@@ -5,20 +5,21 @@
  * @see https://hl7.org/fhir/R4/http.html#trules
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { FhirError, type Issue, issue } from '../fhir/fhir-error.ts';
-import { withReplacedLinks } from '../fhir/json-members.ts';
+import { FhirError, type Issue } from '../fhir/fhir-error.ts';
 import { parseJson } from '../fhir/json-text.ts';
 import type { ResourceText } from '../fhir/resource-text.ts';
 import { RefusedWrite, type Write, type Written } from '../store/store.ts';
-import { entryIssues, type RequestEntry, requestOf, responseEntry } from './bundle-entry.ts';
+import { entryIssues, type RequestEntry, responseEntry } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
 import { matchedVersion } from './conditions.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
 import { type Preferences, preferencesOf } from './preferences.ts';
 import { preparedResource, validResource } from './prepare-write.ts';
-import { versionPath, versionResponse, writtenResponse } from './respond.ts';
-import { inEntry, type PlannedEntry, transactionPlan } from './transaction-plan.ts';
+import { versionPath, writtenResponse } from './respond.ts';
+import { rewrittenLinks } from './rewritten-links.ts';
+import { type PlannedEntry, transactionPlan } from './transaction-plan.ts';
+import { checkReads, matchedEntry, readEntry } from './transaction-reads.ts';
 
 /** The most issues of a refused transaction. */
 const ISSUE_LIMIT = 20;
@@ -30,29 +31,6 @@ interface WritingEntry extends PlannedEntry {
   readonly write?: Write;
 }
 
-/** Where in a resource the reference with this text stands. */
-const pathOfReference = (value: unknown, text: string, path: string): string | undefined => {
-  if (typeof value !== 'object' || value === null) return undefined;
-  for (const [key, child] of Object.entries(value)) {
-    const at = Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`;
-    if (key === 'reference' && child === text) return at;
-    const found = pathOfReference(child, text, at);
-    if (found !== undefined) return found;
-  }
-  return undefined;
-};
-
-/** The resource's text with its links to other entries rewritten. Throws a FhirError 400 for a `urn:` that names no entry. */
-const rewritten = (text: string, type: string, replacements: ReadonlyMap<string, string>): string =>
-  withReplacedLinks(text, (reference, key) => {
-    const replacement = replacements.get(reference);
-    if (replacement !== undefined || key === 'url' || !/^urn:(uuid|oid):/.test(reference)) return replacement;
-    const path = pathOfReference(JSON.parse(text), reference, type) ?? type;
-    throw new FhirError(400, [
-      issue('value', `${path}: no entry of this transaction has the fullUrl '${reference}'`, path),
-    ]);
-  });
-
 const writeOf = (
   server: FhirServer,
   { entry, kind, reference }: PlannedEntry,
@@ -62,7 +40,7 @@ const writeOf = (
   const condition = ifMatch === undefined ? {} : { ifMatch };
   if (kind === 'delete') return { kind, reference, ...condition };
   const { type, id } = reference;
-  const json = parseJson(rewritten(entry.text ?? '', type, replacements), server.limits.jsonDepth);
+  const json = parseJson(rewrittenLinks(entry.text ?? '', type, entry.fullUrl, replacements), server.limits.jsonDepth);
   const value = validResource(server, json, type, kind === 'update' ? id : undefined);
   const prepared = preparedResource(server, json, value, id);
   return kind === 'update' ? { kind, ...prepared, ...condition } : { kind: 'create', ...prepared };
@@ -94,8 +72,6 @@ const writingEntries = async (
   return writing;
 };
 
-const withoutBody = ({ status, headers }: FhirResponse): FhirResponse => ({ status, headers });
-
 const deletedResponse = ({ version }: Written): FhirResponse => ({
   status: 204,
   headers: version === 0 ? {} : { etag: `W/"${version}"` },
@@ -110,16 +86,6 @@ const writtenEntry = (server: FhirServer, write: Write, written: Written, prefer
   return { ...entry, response: { status: '', ...entry.response, location: versionPath(written) } };
 };
 
-/** The answer of an entry that wrote nothing: a read, answered from the state after the commit, or a match. */
-const readEntry = async (server: FhirServer, { entry, kind, reference }: WritingEntry, preferences: Preferences) => {
-  if (kind === 'read') return responseEntry(await server.answer(requestOf(entry, undefined)));
-  const version = await server.store.read(reference);
-  if (version === undefined || version.isDeleted) return responseEntry({ status: 200, headers: {} });
-  const found = versionResponse(version);
-  const answer = responseEntry(preferences.return === 'representation' ? found : withoutBody(found));
-  return { ...answer, response: { status: '', ...answer.response, location: versionPath(version) } };
-};
-
 export const transaction = async (
   server: FhirServer,
   request: FhirRequest,
@@ -132,6 +98,7 @@ export const transaction = async (
   const resolve = async (): Promise<Resolution<WritingEntry[]>> => {
     const { entries: planned, expected, replacements } = await transactionPlan(server, entries, ids);
     writing = await writingEntries(server, planned, replacements);
+    await checkReads(server, planned);
     return { writes: writing.flatMap(({ write }) => write ?? []), expected, plan: writing };
   };
 
@@ -143,13 +110,11 @@ export const transaction = async (
 
   let next = 0;
   const answers: BundleEntry[] = [];
-  for (const item of plan) {
-    const done = item.write === undefined ? undefined : written[next++];
-    answers.push(
-      item.write === undefined || done === undefined
-        ? await inEntry(item.entry, () => readEntry(server, item, preferences))
-        : writtenEntry(server, item.write, done, preferences),
-    );
+  for (const { entry, kind, reference, write } of plan) {
+    const done = write === undefined ? undefined : written[next++];
+    if (write !== undefined && done !== undefined) answers.push(writtenEntry(server, write, done, preferences));
+    else if (kind === 'read') answers.push(await readEntry(server, entry));
+    else answers.push(await matchedEntry(server, reference, preferences));
   }
   return { status: 200, headers: {}, body: bundleText({ type: 'transaction-response', entries: answers }) };
 };

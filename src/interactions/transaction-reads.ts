@@ -1,0 +1,54 @@
+/**
+ * The reads of a transaction. They are answered from the state after its writes; but one that fails must fail all, and
+ * so each is tried before anything is written.
+ *
+ * @see https://hl7.org/fhir/R4/http.html#trules
+ */
+import { FhirError, gone } from '../fhir/fhir-error.ts';
+import { type Reference, referenceText } from '../fhir/reference.ts';
+import { errorEntry, type RequestEntry, requestOf, responseEntry, withoutBody } from './bundle-entry.ts';
+import type { BundleEntry } from './bundle-text.ts';
+import type { FhirServer } from './fhir-request.ts';
+import type { Preferences } from './preferences.ts';
+import { matchedResponse, versionPath } from './respond.ts';
+import { inEntry, type PlannedEntry } from './transaction-plan.ts';
+
+/** Tries the reads, but those of what the transaction writes. Throws a FhirError that names the entry. */
+export const checkReads = async (server: FhirServer, planned: readonly PlannedEntry[]): Promise<void> => {
+  const writes = new Map(
+    planned.flatMap(({ kind, reference }) => (kind === 'read' ? [] : [[referenceText(reference), kind] as const])),
+  );
+  for (const { entry, kind } of planned) {
+    if (kind !== 'read') continue;
+    await inEntry(entry, async () => {
+      const request = requestOf(entry, server.baseUrl, undefined);
+      const target = request.path.split('/').slice(0, 2).join('/');
+      const write = writes.get(target);
+      if (write === 'delete' && target === request.path) throw gone(`this transaction deletes ${target}`);
+      if (write === undefined) await server.answer(request);
+    });
+  }
+};
+
+/** The answer to a read. What has been deleted since it was tried has an error of its own. */
+export const readEntry = async (server: FhirServer, entry: RequestEntry): Promise<BundleEntry> => {
+  try {
+    return responseEntry(await server.answer(requestOf(entry, server.baseUrl, undefined)));
+  } catch (error) {
+    if (error instanceof FhirError) return errorEntry(error);
+    throw error;
+  }
+};
+
+/** The answer to a conditional create that found `reference`, and wrote nothing. */
+export const matchedEntry = async (
+  server: FhirServer,
+  reference: Reference,
+  preferences: Preferences,
+): Promise<BundleEntry> => {
+  const version = await server.store.read(reference);
+  if (version === undefined) throw new Error(`${referenceText(reference)} was found and is not there`);
+  const answer = matchedResponse(server, version, preferences.return);
+  const entry = responseEntry(version.isDeleted ? withoutBody(answer) : answer);
+  return { ...entry, response: { status: '', ...entry.response, location: versionPath(version) } };
+};

@@ -1,0 +1,114 @@
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'tap';
+import { readConfig } from '../src/config.ts';
+import { startServerProcess } from './http/server-process.ts';
+import { temporaryFolder } from './http/test-server.ts';
+
+const KEY = 'ab'.repeat(32);
+
+test('The defaults are those of the documentation', (t) => {
+  const config = readConfig({ CONSILIUM_STORE_KEY: KEY });
+  t.match(config, {
+    host: '127.0.0.1',
+    port: 8080,
+    baseUrl: undefined,
+    store: 'sqlite',
+    access: 'open',
+    bodyBytes: 50_000_000,
+    requestMilliseconds: 300_000,
+    references: 'accept',
+  });
+  t.match(config.dataFolder, /\/data$/);
+  t.ok(Object.isFrozen(config));
+  t.end();
+});
+
+test('A wrong value is refused with one line that names the variable', (t) => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'file');
+  writeFileSync(file, 'no key');
+  const wrong: Readonly<Record<string, readonly string[]>> = {
+    CONSILIUM_HOST: [''],
+    CONSILIUM_PORT: ['http', '-1', '65536', '80.5', ''],
+    CONSILIUM_BASE_URL: ['example.org', 'ftp://example.org', 'http://', 'http://example.org/?x', 'http://a b'],
+    CONSILIUM_DATA: ['', join(file, 'below')],
+    CONSILIUM_STORE: ['postgres', ''],
+    CONSILIUM_STORE_KEY: ['', 'abc', 'xy'.repeat(32), `${KEY}00`],
+    CONSILIUM_STORE_KEY_FILE: ['', file, join(folder, 'none'), folder],
+    CONSILIUM_STORE_CHECK_MEGABYTES: ['-1', 'all'],
+    CONSILIUM_ACCESS: ['closed', ''],
+    CONSILIUM_LOG_LEVEL: ['loud', ''],
+    CONSILIUM_BODY_MEGABYTES: ['0', '501', '1e9'],
+    CONSILIUM_REQUEST_SECONDS: ['0', '86401', 'never'],
+    CONSILIUM_JSON_DEPTH: ['7', '1001'],
+    CONSILIUM_BUNDLE_ENTRIES: ['0', 'many'],
+    CONSILIUM_SEARCH_DEFAULT_COUNT: ['0'],
+    CONSILIUM_SEARCH_MAXIMUM_COUNT: ['0', '10001'],
+    CONSILIUM_SEARCH_VALUES: ['0'],
+    CONSILIUM_REFERENCES: ['maybe'],
+    CONSILIUM_DRAIN_SECONDS: ['0', '3601'],
+  };
+  for (const [name, values] of Object.entries(wrong))
+    for (const value of values) {
+      const isKey = name.startsWith('CONSILIUM_STORE_KEY') || name === 'CONSILIUM_DATA';
+      const environment = { ...(isKey ? {} : { CONSILIUM_STORE_KEY: KEY }), [name]: value };
+      const message = new RegExp(`^.*${name}.*$`);
+      t.throws(() => readConfig(environment), { name: 'ConfigurationError', message }, `${name}='${value}'`);
+    }
+  const file64 = join(folder, 'key');
+  writeFileSync(file64, `${KEY}\n`);
+  t.throws(() => readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_STORE_KEY_FILE: file64 }), /both/);
+  t.same(readConfig({ CONSILIUM_STORE_KEY_FILE: file64 }).storeKey, Buffer.from(KEY, 'hex'));
+  t.end();
+});
+
+test('Without sign-in only loopback can be listened on', (t) => {
+  for (const host of ['0.0.0.0', '::', '192.168.1.1', 'example.org', '127.0.0.1.example.org'])
+    t.throws(() => readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_HOST: host }), /CONSILIUM_ACCESS/, host);
+  for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1'])
+    t.equal(readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_HOST: host }).host, host);
+  t.end();
+});
+
+test('A key is made once, for its owner alone, and a warning says what to do in production', (t) => {
+  const folder = join(temporaryFolder(t), 'deep', 'data');
+  const first = readConfig({ CONSILIUM_DATA: folder });
+  t.equal(statSync(join(folder, 'store.key')).mode & 0o777, 0o600);
+  t.equal(first.storeKey.length, 32);
+  t.match(first.storeKeyWarning, /CONSILIUM_STORE_KEY_FILE/);
+  t.same(readConfig({ CONSILIUM_DATA: folder }).storeKey, first.storeKey);
+  t.equal(readConfig({ CONSILIUM_DATA: folder, CONSILIUM_STORE_KEY: KEY }).storeKeyWarning, undefined);
+  t.end();
+});
+
+test('The page without _count is never larger than the largest page', (t) => {
+  const config = readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_SEARCH_MAXIMUM_COUNT: '5' });
+  t.equal(config.searchDefaultCount, 5);
+  t.end();
+});
+
+test('The start stops with status 1 and one line', async (t) => {
+  const folder = temporaryFolder(t);
+  const taken = startServerProcess(t, { CONSILIUM_DATA: join(folder, 'first'), CONSILIUM_STORE_KEY: KEY });
+  const { port } = new URL(await taken.ready);
+  const notWritable = join(folder, 'not-writable');
+  mkdirSync(notWritable, { mode: 0o500 });
+  const cases: [expected: RegExp, environment: Record<string, string>][] = [
+    [/^CONSILIUM_PORT .*'http'/, { CONSILIUM_PORT: 'http' }],
+    [/^CONSILIUM_ACCESS=open .*0\.0\.0\.0/, { CONSILIUM_HOST: '0.0.0.0' }],
+    [new RegExp(`^CONSILIUM_PORT ${port} is in use`), { CONSILIUM_PORT: port }],
+    [/key/, { CONSILIUM_DATA: join(folder, 'first'), CONSILIUM_STORE_KEY: 'cd'.repeat(32) }],
+    ...(process.getuid?.() === 0
+      ? []
+      : [[/not-writable/, { CONSILIUM_DATA: notWritable }] as [RegExp, Record<string, string>]]),
+  ];
+  for (const [expected, environment] of cases) {
+    const given = { CONSILIUM_DATA: join(folder, 'second'), CONSILIUM_STORE_KEY: KEY, ...environment };
+    const { code, stdout, stderr } = await startServerProcess(t, given).ended;
+    t.equal(code, 1, stderr);
+    t.equal(stdout, '');
+    t.match(stderr, expected);
+    t.match(stderr, /^[^\n]+\n$/, 'one line');
+  }
+});
