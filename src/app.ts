@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Config, ConfigurationError, derivedKey } from './config.ts';
 import { loadSearchParameters } from './definitions/search-parameters.ts';
 import { loadStructures } from './definitions/structures.ts';
+import { createFhirPathPatch } from './fhirpath/patch.ts';
 import { buildWebServer, type WebServer } from './http/web-server.ts';
 import { createCapabilities } from './interactions/capabilities.ts';
 import type { FhirServer } from './interactions/fhir-request.ts';
@@ -44,6 +45,7 @@ export const createFhirServer = (config: Config, store: Store, baseUrl: string):
     refusesDanglingReferences: config.references === 'refuse',
     validate: createValidator(structures),
     indexEntries: createExtractor(structures, parameters, baseUrl),
+    fhirPathPatched: createFhirPathPatch(structures),
     now: Date.now,
     newId: randomUUID,
     answer: (request) => dispatch(server, request),

@@ -10,7 +10,7 @@ export interface FhirRouteOptions {
 }
 
 /** Methods whose body means something; of others it is passed over. */
-const METHODS_WITH_BODY = new Set(['POST', 'PUT']);
+const METHODS_WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
 
 const BYTE_ORDER_MARK = '\uFEFF';
 
@@ -39,7 +39,7 @@ const fhirRequest = (request: FastifyRequest): { fhir: FhirRequest; contentType:
   const hasBody = METHODS_WITH_BODY.has(request.method) && Buffer.isBuffer(request.body) && request.body.length > 0;
   if (hasBody) {
     checkBodyEncoding(headers['content-encoding']);
-    checkBodyType(headers['content-type'], isSearch);
+    checkBodyType(headers['content-type'], isSearch ? 'search' : request.method === 'PATCH' ? 'patch' : 'resource');
   }
   const body = hasBody ? bodyText(request.body) : undefined;
   const contentType = answerType(headers['accept'], formatOf(query) ?? (isSearch ? formatOf(body ?? '') : undefined));

@@ -54,12 +54,15 @@ export const answerType = (accept: string | undefined, format: string | undefine
   throw notAcceptable(`Accept: ${given}: this server answers in application/fhir+json of FHIR 4.0`);
 };
 
+const WANTED = { resource: FHIR_JSON, search: FORM, patch: 'application/json-patch+json or application/fhir+json' };
+
 /** Checks the content type of a body. Throws a FhirError 415 if it is missing or not JSON, or, for a search, not a form. */
-export const checkBodyType = (header: string | undefined, isSearch: boolean): void => {
-  const wanted = isSearch ? FORM : FHIR_JSON;
+export const checkBodyType = (header: string | undefined, kind: 'resource' | 'search' | 'patch'): void => {
+  const wanted = WANTED[kind];
   if (header === undefined) throw unsupportedMediaType(`The Content-Type is missing; it should be ${wanted}`);
   const type = mediaType(header);
-  if (isSearch ? type.name !== FORM : !JSON_TYPES.has(type.name))
+  // The interaction itself tells the kinds of patches apart, and refuses others.
+  if (kind === 'search' ? type.name !== FORM : kind === 'resource' && !JSON_TYPES.has(type.name))
     throw unsupportedMediaType(`The Content-Type is ${type.name}; it should be ${wanted}`);
   if (!isOurVersion(type)) throw unsupportedMediaType(`The Content-Type asks for another version than FHIR 4.0`);
   const charset = type.parameters.get('charset')?.toLowerCase() ?? 'utf-8';

@@ -25,7 +25,7 @@ export interface WebServerOptions extends FhirRouteOptions {
 
 export type WebServer = FastifyInstance;
 
-const FHIR_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'];
+const FHIR_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** How often connections are looked through for requests that are too slow. */
 const LONGEST_CHECK_INTERVAL_MS = 30_000;

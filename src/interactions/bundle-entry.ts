@@ -6,6 +6,7 @@ import type { FhirError, Issue } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 import type { BundleEntry } from './bundle-text.ts';
 import type { FhirRequest, FhirResponse } from './fhir-request.ts';
+import { patchOfEntry } from './patch.ts';
 
 export interface RequestEntry {
   readonly index: number;
@@ -29,17 +30,20 @@ export const requestOf = (
   prefer: string | undefined,
 ): FhirRequest => {
   const [path = '', ...query] = urlBelowBase(request.url ?? '', baseUrl).split('?');
+  const sent =
+    request.method === 'PATCH' && text !== undefined ? patchOfEntry(text) : { contentType: undefined, body: text };
   return {
     method: request.method ?? '',
     path: path.replace(/\/$/, ''),
     query: query.join('?'),
     headers: {
+      ...(sent.contentType === undefined ? {} : { 'content-type': sent.contentType }),
       'if-match': request.ifMatch,
       'if-none-match': request.ifNoneMatch,
       'if-none-exist': request.ifNoneExist,
       prefer,
     },
-    ...(text === undefined ? {} : { body: text }),
+    ...(sent.body === undefined ? {} : { body: sent.body }),
   };
 };
 

@@ -7,9 +7,19 @@ import type { CapabilityStatement, CapabilityStatementRestResource } from '@medp
 import { instantText } from '../fhir/date-time.ts';
 import { isSearchable } from '../search/parse-search.ts';
 import type { FhirServer, Interaction } from './fhir-request.ts';
+import { PATCH_FORMATS } from './patch.ts';
 
 /** The codes of the interactions that every type has; `route.ts` leads to them. */
-const TYPE_INTERACTIONS = ['read', 'vread', 'update', 'delete', 'history-instance', 'create', 'search-type'] as const;
+const TYPE_INTERACTIONS = [
+  'read',
+  'vread',
+  'update',
+  'patch',
+  'delete',
+  'history-instance',
+  'create',
+  'search-type',
+] as const;
 
 const resourceOf = (server: FhirServer, type: string): CapabilityStatementRestResource => ({
   type: type as NonNullable<CapabilityStatementRestResource['type']>,
@@ -37,6 +47,7 @@ const statementOf = (server: FhirServer, version: string, since: number): Capabi
   implementation: { description: 'Medical second opinions', url: server.baseUrl },
   fhirVersion: '4.0.1',
   format: ['application/fhir+json', 'json'],
+  patchFormat: [...PATCH_FORMATS],
   rest: [
     {
       mode: 'server',

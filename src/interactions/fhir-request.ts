@@ -1,6 +1,7 @@
 /** What an interaction gets and gives: FHIR's REST terms, no HTTP library. */
 import type { SearchParameters } from '../definitions/search-parameters.ts';
 import type { Issue } from '../fhir/fhir-error.ts';
+import type { FhirPathPatch } from '../fhirpath/patch.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
 import type { PageTokens } from '../search/page-token.ts';
 import type { Store } from '../store/store.ts';
@@ -55,6 +56,7 @@ export interface FhirServer {
     facts: { expectedType?: string; integralDecimals: ReadonlySet<string> },
   ): readonly Issue[];
   indexEntries(resource: { resourceType: string }): IndexEntry[];
+  readonly fhirPathPatched: FhirPathPatch;
   /** Milliseconds since 1970 UTC. */
   now(): number;
   newId(): string;

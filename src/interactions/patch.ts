@@ -18,7 +18,6 @@ import {
 import { jsonPatched } from '../fhir/json-patch.ts';
 import { parseJson } from '../fhir/json-text.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
-import type { FhirPathPatch } from '../fhirpath/patch.ts';
 import { RefusedWrite, type Version, type Write } from '../store/store.ts';
 import { matchedVersion } from './conditions.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
@@ -27,7 +26,7 @@ import { type PreparedResource, preparedResource } from './prepare-write.ts';
 import { writtenResponse } from './respond.ts';
 
 /** What patches use of the server, beyond what all interactions do. */
-export type PatchingServer = FhirServer & { readonly fhirPathPatched: FhirPathPatch };
+export type PatchingServer = FhirServer;
 
 /** The media types of the patches that the server reads, as the CapabilityStatement lists them. */
 export const PATCH_FORMATS = ['application/json-patch+json', 'application/fhir+json'] as const;

@@ -10,6 +10,7 @@ import { create } from './create.ts';
 import { deleteResource } from './delete.ts';
 import type { FhirRequest, FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
 import { history } from './history.ts';
+import { patch } from './patch.ts';
 import { read } from './read.ts';
 import { search } from './search.ts';
 import { update } from './update.ts';
@@ -20,7 +21,12 @@ type Methods<Target> = Readonly<Record<string, Interaction<Target>>>;
 const SYSTEM: Methods<object> = { POST: bundle };
 const TYPE: Methods<{ type: string }> = { GET: search, POST: create };
 const SEARCH: Methods<{ type: string }> = { POST: search };
-const INSTANCE: Methods<{ type: string; id: string }> = { GET: read, PUT: update, DELETE: deleteResource };
+const INSTANCE: Methods<{ type: string; id: string }> = {
+  GET: read,
+  PUT: update,
+  PATCH: patch,
+  DELETE: deleteResource,
+};
 const HISTORY: Methods<{ type: string; id: string }> = { GET: history };
 const VERSION: Methods<{ type: string; id: string; version: string }> = { GET: vread };
 

@@ -117,9 +117,9 @@ test('Bad input is answered with its 4xx and a sentence, and nothing is stored',
       ['PUT', 'Patient', 'GET, HEAD, POST'],
       ['DELETE', 'Patient', 'GET, HEAD, POST'],
       ['GET', 'Patient/_search', 'POST'],
-      ['POST', 'Patient/1', 'GET, HEAD, PUT, DELETE'],
-      ['PATCH', 'Patient/1', 'GET, HEAD, PUT, DELETE'],
-      ['OPTIONS', 'Patient/1', 'GET, HEAD, PUT, DELETE'],
+      ['POST', 'Patient/1', 'GET, HEAD, PUT, PATCH, DELETE'],
+      ['PATCH', 'Patient', 'GET, HEAD, POST'],
+      ['OPTIONS', 'Patient/1', 'GET, HEAD, PUT, PATCH, DELETE'],
       ['DELETE', 'Patient/1/_history', 'GET, HEAD'],
       ['PUT', 'Patient/1/_history/1', 'GET, HEAD'],
     ];
@@ -135,7 +135,7 @@ test('Bad input is answered with its 4xx and a sentence, and nothing is stored',
       t.equal(answer.headers.get('allow'), allow, `${method} ${path}`);
     }
     const propfind = await sendRaw('PROPFIND /fhir/Patient HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
-    t.match(propfind, /^HTTP\/1\.1 405 .*allow: GET, HEAD, POST, PUT, DELETE/s);
+    t.match(propfind, /^HTTP\/1\.1 405 .*allow: GET, HEAD, POST, PUT, PATCH, DELETE/s);
   });
 
   t.test('JSON that is nested too deep', async (t) => {

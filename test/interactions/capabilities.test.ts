@@ -41,7 +41,7 @@ test('The CapabilityStatement is true', async (t) => {
 
   t.test('it lists every resource type of R4, and each has the interactions that it names', async (t) => {
     t.equal(resources.length, 146);
-    const expected = ['create', 'delete', 'history-instance', 'read', 'search-type', 'update', 'vread'];
+    const expected = ['create', 'delete', 'history-instance', 'patch', 'read', 'search-type', 'update', 'vread'];
     for (const { type, interaction = [] } of resources) {
       t.same(interaction.map(({ code }) => code).sort(), expected, `${type}`);
       const answers = await Promise.all([
@@ -51,11 +51,12 @@ test('The CapabilityStatement is true', async (t) => {
         send('GET', `${type}?_summary=count`),
         send('POST', `${type}`, { body: {} }),
         send('PUT', `${type}/x`, { body: {} }),
+        send('PATCH', `${type}/x`, { body: [], headers: { 'content-type': 'application/json-patch+json' } }),
         send('DELETE', `${type}/x`),
       ]);
       t.same(
         answers.map(({ status }) => status),
-        [404, 404, 404, 200, 400, 400, 204],
+        [404, 404, 404, 200, 400, 400, 404, 204],
         `${type}`,
       );
     }
