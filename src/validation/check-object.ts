@@ -4,14 +4,13 @@
  * @see https://hl7.org/fhir/R4/json.html
  */
 import type { Structure, Structures } from '../definitions/structures.ts';
+import { checkCode, checkCodedValue } from './check-binding.ts';
 import { checkReference } from './check-reference.ts';
 import { closestName } from './closest-name.ts';
 import type { Plan, PropertyCheck } from './plan.ts';
 import { shown } from './primitives.ts';
 import { isFull, isObject, type JsonObject, jsonPathOf, report, type Walk } from './walk.ts';
 
-/** The most codes that a message lists. */
-const LISTED_CODES = 12;
 /** The most characters of an unknown name that a path repeats. */
 const NAME_LENGTH = 60;
 
@@ -31,17 +30,11 @@ const reportUnknown = (walk: Walk, key: string, plan: Plan): void => {
   report(walk, 'structure', `R4 has no such element in ${plan.structure.path}${hint}`, stepText(key));
 };
 
-const codesText = (value: unknown, codes: ReadonlySet<string>): string =>
-  codes.size > LISTED_CODES
-    ? `${shown(value)} is none of the ${codes.size} codes that R4 allows here`
-    : `${shown(value)} is none of the codes that R4 allows here: ${[...codes].join(', ')}`;
-
 const checkPrimitive = (walk: Walk, value: unknown, check: PropertyCheck): void => {
   const complaint = check.primitive?.(value);
   if (complaint !== undefined) report(walk, complaint.code, complaint.text);
-  else if (check.codes !== undefined && !check.codes.has(value as string)) {
-    report(walk, 'value', codesText(value, check.codes));
-  } else if (check.isInteger && walk.integralDecimals.size > 0 && walk.integralDecimals.has(jsonPathOf(walk))) {
+  else if (check.codes !== undefined || check.pendingValueSet !== undefined) checkCode(walk, value as string, check);
+  else if (check.isInteger && walk.integralDecimals.size > 0 && walk.integralDecimals.has(jsonPathOf(walk))) {
     report(walk, 'value', `must be written without fraction and exponent (${check.rule.type}): ${value}`);
   }
 };
@@ -118,6 +111,7 @@ const checkComplex = (walk: Walk, value: unknown, check: PropertyCheck): void =>
   else {
     checkObject(walk, value, walk.plans.planOfValue(check));
     if (rule.type === 'Reference') checkReference(walk, value, rule);
+    if (rule.requiredValueSet !== undefined) checkCodedValue(walk, value, rule.requiredValueSet);
   }
 };
 

@@ -15,8 +15,10 @@ export interface PropertyCheck {
   readonly otherKey: string;
   readonly primitive: PrimitiveCheck | undefined;
   readonly isInteger: boolean;
-  /** The codes that a required binding allows. */
-  readonly codes: ReadonlySet<string> | undefined;
+  /** The codes that a required binding allows; undefined means any. */
+  codes: ReadonlySet<string> | undefined;
+  /** The value set that has these codes, until it is first needed: most are never read. */
+  pendingValueSet: string | undefined;
   /** The plan of the value, made on first use. */
   plan: Plan | undefined;
 }
@@ -49,6 +51,7 @@ const propertyChecks = (rule: ElementRule, owner: Structure, schemas: JsonSchema
     primitive: isPrimitive ? (isElementId ? checkElementId : primitiveCheck(type)) : undefined,
     isInteger: INTEGER_TYPES.has(type),
     codes: codes === undefined ? undefined : new Set(codes),
+    pendingValueSet: type === 'code' && codes === undefined ? rule.requiredValueSet : undefined,
     plan: undefined,
   };
   if (!isPaired) return [check];

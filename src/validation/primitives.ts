@@ -5,6 +5,7 @@
  */
 import { instantRange } from '../fhir/date-time.ts';
 import type { IssueCode } from '../fhir/fhir-error.ts';
+import { narrativeFault } from './narrative.ts';
 
 /** What is wrong with a value: the rest of a sentence that begins with its path. */
 interface Complaint {
@@ -116,8 +117,15 @@ const ofDecimal: PrimitiveCheck = (value) => {
 const ofBoolean: PrimitiveCheck = (value) =>
   typeof value === 'boolean' ? undefined : { code: 'structure', text: `must be true or false, not ${shown(value)}` };
 
-/** @see https://hl7.org/fhir/R4/narrative.html#xhtml */
-const isXhtml = (text: string): boolean => /^\s*<div[\s>]/.test(text) && text.trimEnd().endsWith('</div>');
+const isDiv = (text: string): boolean => /^\s*<div[\s>]/.test(text) && text.trimEnd().endsWith('</div>');
+
+const ofXhtml: PrimitiveCheck = (value) => {
+  const complaint = DIV(value);
+  if (complaint !== undefined || typeof value !== 'string') return complaint;
+  const fault = narrativeFault(value);
+  return fault === undefined ? undefined : { code: 'invariant', text: fault };
+};
+const DIV = ofString('xhtml', isDiv, ': it must be a <div> element, from its start tag to its end tag');
 
 const UUID = /^urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
@@ -147,7 +155,7 @@ const CHECKS: ReadonlyMap<string, PrimitiveCheck> = new Map([
   ['uri', URI],
   ['url', uriNamed('url')],
   ['uuid', ofString('uuid', matching(UUID), ': it must be urn:uuid: and a UUID in lower case')],
-  ['xhtml', ofString('xhtml', isXhtml, ': it must be a <div> element, from its start tag to its end tag')],
+  ['xhtml', ofXhtml],
 ]);
 
 /** The check of a primitive type, for example `date`. */

@@ -1,12 +1,13 @@
 /**
  * Is this a valid R4 resource? Two independent readers must agree: AJV with the JSON schema, and a walker over the
- * StructureDefinitions, which checks also what a schema cannot say and words every fault. Profiles, FHIRPath invariants
- * and terminology beyond the codes that the schema lists are not checked here.
+ * StructureDefinitions, which checks also what a schema cannot say and words every fault: among it the required bindings,
+ * and that narratives are safe. Profiles and FHIRPath invariants are not checked here.
  *
  * @see https://hl7.org/fhir/R4/validation.html
  */
 import { loadJsonSchemas } from '../definitions/json-schema.ts';
 import type { Structure, Structures } from '../definitions/structures.ts';
+import { loadTerminology, type Terminology } from '../definitions/terminology.ts';
 import { type Issue, issue } from '../fhir/fhir-error.ts';
 import { checkObject } from './check-object.ts';
 import { closestName } from './closest-name.ts';
@@ -67,7 +68,7 @@ const shapeIssue = (root: string, steps: readonly Step[], { pointer, text }: Sha
  * // [{ severity: 'error', code: 'value', expression: 'Patient.birthDate',
  * //    diagnostics: "Patient.birthDate: '1980-13-01' is not a date" }]
  */
-export const createValidator = (structures: Structures): Validator => {
+export const createValidator = (structures: Structures, terminology: Terminology = loadTerminology()): Validator => {
   const schemas = loadJsonSchemas(structures);
   const plans = createPlans(structures, schemas);
   const shapeFault = createSchemaGate(schemas);
@@ -79,6 +80,7 @@ export const createValidator = (structures: Structures): Validator => {
     const walk: Walk = {
       structures,
       plans,
+      terminology,
       root: structure.path,
       integralDecimals,
       issues: [],

@@ -2,6 +2,7 @@
  * Where a validation is, and what it has found. Paths are written out only for faults.
  */
 import type { Structure, Structures } from '../definitions/structures.ts';
+import type { Terminology } from '../definitions/terminology.ts';
 import { type Issue, type IssueCode, issue } from '../fhir/fhir-error.ts';
 import type { Plans, PropertyCheck } from './plan.ts';
 
@@ -23,6 +24,7 @@ export type Step = PropertyCheck | number;
 export interface Walk {
   readonly structures: Structures;
   readonly plans: Plans;
+  readonly terminology: Terminology;
   /** The type of the outermost resource, where all paths begin. */
   readonly root: string;
   readonly integralDecimals: ReadonlySet<string>;
