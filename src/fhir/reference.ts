@@ -26,9 +26,6 @@ const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/;
 /** @see https://hl7.org/fhir/R4/datatypes.html#id */
 export const isId = (text: string): boolean => ID.test(text);
 
-/** Whether `text` has a scheme, as in `https:` or `urn:`. */
-export const isAbsolute = (text: string): boolean => ABSOLUTE.test(text);
-
 export const referenceText = ({ type, id }: Reference): string => `${type}/${id}`;
 
 /**

@@ -31,7 +31,7 @@ export interface FhirResponse {
 }
 
 /** Limits of requests; see the configuration table in README. */
-export interface Limits {
+interface Limits {
   readonly jsonDepth: number;
   readonly bundleEntries: number;
   readonly searchDefaultCount: number;

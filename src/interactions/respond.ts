@@ -50,7 +50,7 @@ export const matchedResponse = (
 };
 
 /** The text of what was written; `unchanged` has the stamp that it had. */
-export const writtenText = (resource: ResourceText, { version, lastUpdated }: Written): string =>
+const writtenText = (resource: ResourceText, { version, lastUpdated }: Written): string =>
   stampedText(resource, { version, lastUpdated });
 
 /** The answer to a create or update. */

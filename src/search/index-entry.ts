@@ -4,7 +4,7 @@
  */
 
 /** A coded value: `system` is '' where the element has none, `code` is '' where only a system is given. */
-export interface TokenEntry {
+interface TokenEntry {
   readonly kind: 'token';
   readonly param: string;
   readonly system: string;
@@ -12,7 +12,7 @@ export interface TokenEntry {
 }
 
 /** `value` is folded (see `foldString`), `exact` is as written; both are cut at `STRING_LIMIT` characters. */
-export interface StringEntry {
+interface StringEntry {
   readonly kind: 'string';
   readonly param: string;
   readonly value: string;
@@ -20,7 +20,7 @@ export interface StringEntry {
 }
 
 /** Milliseconds since 1970 UTC, `lo` included, `hi` excluded; an open end is -Infinity or Infinity. */
-export interface DateEntry {
+interface DateEntry {
   readonly kind: 'date';
   readonly param: string;
   readonly lo: number;
@@ -28,7 +28,7 @@ export interface DateEntry {
 }
 
 /** A point (`lo` = `hi`), or the interval of a Range or comparator with an open end as -Infinity or Infinity. */
-export interface NumberEntry {
+interface NumberEntry {
   readonly kind: 'number';
   readonly param: string;
   readonly lo: number;
@@ -36,7 +36,7 @@ export interface NumberEntry {
 }
 
 /** As a number, with the unit as written: `system`, `code` and `unit` are '' where absent. */
-export interface QuantityEntry {
+interface QuantityEntry {
   readonly kind: 'quantity';
   readonly param: string;
   readonly lo: number;
@@ -47,14 +47,14 @@ export interface QuantityEntry {
 }
 
 /** A resource of this server (`type` and `id`), or, with `type` '', another url as `id` (also canonical and `urn:`). */
-export interface ReferenceEntry {
+interface ReferenceEntry {
   readonly kind: 'reference';
   readonly param: string;
   readonly type: string;
   readonly id: string;
 }
 
-export interface UriEntry {
+interface UriEntry {
   readonly kind: 'uri';
   readonly param: string;
   readonly value: string;

@@ -8,7 +8,7 @@ import type { Test } from 'tap';
 import { startServer } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
