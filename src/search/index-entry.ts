@@ -4,7 +4,7 @@
  */
 
 /** A coded value: `system` is '' where the element has none, `code` is '' where only a system is given. */
-interface TokenEntry {
+export interface TokenEntry {
   readonly kind: 'token';
   readonly param: string;
   readonly system: string;
@@ -65,6 +65,6 @@ export type IndexEntry = TokenEntry | StringEntry | DateEntry | NumberEntry | Qu
 /** The longest string, in characters, that is indexed and compared. */
 export const STRING_LIMIT = 512;
 
-/** Folds a string for comparison: without case, marks and surrounding or repeated white space. */
+/** Folds a string for comparison: without case (a final sigma included), marks and surrounding or repeated white space. */
 export const foldString = (text: string): string =>
   text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/\s+/gu, ' ').trim().slice(0, STRING_LIMIT);

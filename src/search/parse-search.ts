@@ -43,6 +43,14 @@ interface Shape {
 }
 
 const STRING_MODIFIERS: Readonly<Record<string, StringMatch>> = { exact: 'exact', contains: 'contains' };
+/** These say one thing about the whole answer, so they stand once. */
+const SHAPING = new Set(['_count', '_sort', '_summary']);
+/** The most values of one parameter whose values are ranges or parts of texts: each is compared with every candidate. */
+const COMPARED_VALUES = 20;
+const COMPARED = new Set(['string', 'date', 'number', 'quantity']);
+/** The most parameters that select, and the most values of all together: a statement has only so many conditions. */
+const TOTAL_PARAMETERS = 30;
+const TOTAL_VALUES = 1000;
 /** Kinds of parameters that can be searched. */
 const SEARCHABLE = new Set(['token', 'string', 'date', 'number', 'quantity', 'reference', 'uri']);
 
@@ -81,11 +89,14 @@ const clauseOf = (
     const match = modifier === '' ? 'starts' : STRING_MODIFIERS[modifier];
     if (match === undefined) noModifier();
     const texts = values.map(unescaped);
+    const folded = texts.map(foldString);
+    // A lone accent folds to nothing, and everything begins with nothing.
+    if (folded.includes('')) throw invalid(`${name}: a value has no character to search for`);
     return {
       kind: 'string',
       param: code,
       match: match ?? 'starts',
-      values: match === 'exact' ? texts.map((text) => text.slice(0, STRING_LIMIT)) : texts.map(foldString),
+      values: match === 'exact' ? texts.map((text) => text.slice(0, STRING_LIMIT)) : folded,
     };
   }
   if (type === 'reference') {
@@ -94,7 +105,11 @@ const clauseOf = (
     const allowed = targets.length === 0 ? context.resourceTypes : targets;
     const types = isType ? [modifier] : allowed;
     const references = values.flatMap((value) =>
-      parseReferenceValue(value, name, { baseUrl: context.baseUrl, targets: types }),
+      parseReferenceValue(value, name, {
+        baseUrl: context.baseUrl,
+        targets: types,
+        ...(isType ? { type: modifier } : {}),
+      }),
     );
     return { kind: 'reference', param: code, values: references };
   }
@@ -104,7 +119,7 @@ const clauseOf = (
     return { kind: 'lastUpdated', values: values.map((value) => parseDate(value, name, context.now())) };
   switch (type) {
     case 'token':
-      return { kind: 'token', param: code, values: values.map(parseToken) };
+      return { kind: 'token', param: code, values: values.map((value) => parseToken(value, name)) };
     case 'date':
       return { kind: 'date', param: code, values: values.map((value) => parseDate(value, name, context.now())) };
     case 'number':
@@ -117,7 +132,8 @@ const clauseOf = (
 };
 
 const selection = (type: string, [name, text]: Pair, context: SearchContext): Clause => {
-  const [code = '', modifier = ''] = name.split(':', 2);
+  const [code = '', ...modifiers] = name.split(':');
+  const modifier = modifiers.join(':');
   const parameter = context.parameters.of(type).get(code);
   if (parameter === undefined || !isSearchable(parameter)) {
     const reason = parameter === undefined ? `has no search parameter` : `cannot be searched by`;
@@ -125,8 +141,9 @@ const selection = (type: string, [name, text]: Pair, context: SearchContext): Cl
   }
   const values = splitEscaped(text, ',');
   if (values.some((value) => value.trim() === '')) throw invalid(`${name}: a value is empty`);
-  if (values.length > context.maximumValues)
-    throw invalid(`${name}: ${values.length} values; at most ${context.maximumValues} are possible in one parameter`);
+  const most = COMPARED.has(parameter.type) ? Math.min(COMPARED_VALUES, context.maximumValues) : context.maximumValues;
+  if (values.length > most)
+    throw invalid(`${name}: ${values.length} values; at most ${most} are possible in one such parameter`);
   return clauseOf(parameter, modifier, name, values, context);
 };
 
@@ -142,9 +159,11 @@ export const parseSearch = (type: string, pairs: readonly Pair[], context: Searc
   const used: Pair[] = [];
   const warnings: Issue[] = [];
   const shape: Shape = { count: context.defaultCount, isCount: false };
+  let total = 0;
 
   const take = (pair: Pair): Pair => {
     const [name, value] = pair;
+    if (SHAPING.has(name) && used.some(([earlier]) => earlier === name)) throw invalid(`${name}: stands twice`);
     switch (name) {
       case '_count':
         shape.count = parseCount(value, context);
@@ -156,7 +175,10 @@ export const parseSearch = (type: string, pairs: readonly Pair[], context: Searc
         shape.isCount = parseSummary(value);
         return pair;
       default:
-        clauses.push(selection(type, pair, context));
+        total += splitEscaped(value, ',').length;
+        if (total > TOTAL_VALUES) throw invalid(`More than ${TOTAL_VALUES} values in one search; divide it`);
+        if (clauses.push(selection(type, pair, context)) > TOTAL_PARAMETERS)
+          throw invalid(`More than ${TOTAL_PARAMETERS} parameters in one search; divide it`);
         return pair;
     }
   };

@@ -13,7 +13,8 @@ import { splitEscaped, unescaped } from './split-value.ts';
 const APPROXIMATE_SHARE = 0.1;
 
 const PREFIXED = new RegExp(`^(${PREFIXES.join('|')})?(.*)$`, 's');
-const NUMBER = /^[+-]?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,3}))?$/;
+/** More digits than any measurement has are refused, as exact arithmetic with millions of them takes its time. */
+const NUMBER = /^([+-]?)(\d{1,64})(?:\.(\d{1,64}))?(?:[eE]([+-]?\d{1,3}))?$/;
 
 const prefixed = (text: string): { prefix: Prefix; rest: string } => {
   const [, prefix = 'eq', rest = ''] = PREFIXED.exec(text) ?? [];
@@ -21,10 +22,11 @@ const prefixed = (text: string): { prefix: Prefix; rest: string } => {
 };
 
 /** `[system]|[code]`, `|[code]` (no system), `[system]|` or `[code]`. */
-export const parseToken = (text: string): TokenValue => {
+export const parseToken = (text: string, name: string): TokenValue => {
   const [first = '', ...rest] = splitEscaped(text, '|');
   if (rest.length === 0) return { code: unescaped(first) };
   const code = unescaped(rest.join('|'));
+  if (first === '' && code === '') throw invalid(`${name}: '${text}' has neither a system nor a code`);
   return code === '' ? { system: unescaped(first) } : { system: unescaped(first), code };
 };
 
@@ -40,6 +42,19 @@ export const parseDate = (text: string, name: string, now: number): RangeValue =
 };
 
 /**
+ * Half a unit of the last digit to both sides: in decimals, because 5.4 - 0.05 is not 5.35 in binary floating point,
+ * and a stored 5.35 would be missed.
+ */
+const impliedRange = ([, sign, whole, fraction = '', exponent = '0']: readonly string[]): {
+  lo: number;
+  hi: number;
+} => {
+  const digits = BigInt(`${whole}${fraction}`) * (sign === '-' ? -10n : 10n);
+  const scale = Number(exponent) - fraction.length - 1;
+  return { lo: Number(`${digits - 5n}e${scale}`), hi: Number(`${digits + 5n}e${scale}`) };
+};
+
+/**
  * A number with its prefix. `100` is all that rounds to it, [99.5, 100.5), and `1.00` is [0.995, 1.005); for
  * comparisons it is exactly the number.
  *
@@ -50,14 +65,19 @@ export const parseNumber = (text: string, name: string): RangeValue => {
   const match = NUMBER.exec(rest);
   if (match === null) throw invalid(`${name}: '${rest}' is not a number such as 5.4, -3 or 1e2`);
   const value = Number(rest);
-  const half = 0.5 * 10 ** (Number(match[3] ?? 0) - (match[2] ?? '').length);
-  if (prefix === 'ap') {
-    const reach = Math.max(half, Math.abs(value) * APPROXIMATE_SHARE);
-    return { prefix, lo: value - reach, hi: value + reach };
+  if (!Number.isFinite(value)) throw invalid(`${name}: '${rest}' is too large a number`);
+  const { lo, hi } = impliedRange(match);
+  switch (prefix) {
+    case 'eq':
+    case 'ne':
+      return { prefix, lo, hi };
+    case 'ap': {
+      const reach = Math.abs(value) * APPROXIMATE_SHARE;
+      return { prefix, lo: Math.min(lo, value - reach), hi: Math.max(hi, value + reach) };
+    }
+    default:
+      return { prefix, lo: value, hi: value };
   }
-  return prefix === 'eq' || prefix === 'ne'
-    ? { prefix, lo: value - half, hi: value + half }
-    : { prefix, lo: value, hi: value };
 };
 
 /** `[number]`, `[number]|[system]|[code]` or `[number]||[code or unit]`. */
@@ -74,6 +94,8 @@ export interface ReferenceContext {
   readonly baseUrl: string;
   /** The types that an id without type may mean. */
   readonly targets: readonly string[];
+  /** The only type that is asked for, by the modifier `:[type]`. */
+  readonly type?: string;
 }
 
 /** `[type]/[id]`, `[id]` (any of the targets), or a url; a version is left out, as the index knows none. */
@@ -81,8 +103,12 @@ export const parseReferenceValue = (text: string, name: string, context: Referen
   const value = unescaped(text);
   if (isId(value)) return context.targets.map((type) => ({ type, id: value }));
   const parsed = parseReference(value, context.baseUrl);
-  if (parsed?.kind === 'local') return [{ type: parsed.type, id: parsed.id }];
-  if (parsed?.kind === 'absolute') return [{ type: '', id: parsed.url }];
+  if (parsed?.kind === 'local') {
+    const { type, id } = parsed;
+    if (context.type !== undefined && type !== context.type) throw invalid(`${name}: '${value}' is no ${context.type}`);
+    return [{ type, id }];
+  }
+  if (parsed?.kind === 'absolute') return [{ type: '', id: parsed.url.replace(/\/_history\/.*$/s, '') }];
   throw invalid(
     `${name}: '${value}' is not a reference such as Patient/123, 123 or http://example.org/fhir/Patient/123`,
   );

@@ -1,15 +1,17 @@
 /**
- * Prefixed comparisons as SQL over the columns `lo` and `hi` of an index table.
+ * Prefixed comparisons as SQL over the columns `lo` and `hi` of an index table. Their columns have a `+`, which keeps
+ * SQLite from looking for an index: the bounds of a leg are what it seeks by, and planning a thousand ORs takes seconds.
  *
  * @see https://hl7.org/fhir/R4/search.html#prefix
  */
 import type { RangeValue } from '../../search/search-query.ts';
-import { LONG_RANGE } from './index-rows.ts';
-import { anyOf, type Sql, sql } from './sql.ts';
+import { FORMS, LONG_RANGE } from './index-rows.ts';
+import type { Leg } from './leg.ts';
+import { allOf, type Sql, sql } from './sql.ts';
 
 /** Stored dates are [lo, hi): the end is not included. */
 export const dateCondition = (alias: string, { prefix, lo, hi }: RangeValue): Sql => {
-  const a = alias;
+  const a = `+${alias}`;
   switch (prefix) {
     case 'eq':
       return sql(`(${a}.lo >= ? AND ${a}.hi <= ?)`, lo, hi);
@@ -34,7 +36,7 @@ export const dateCondition = (alias: string, { prefix, lo, hi }: RangeValue): Sq
 
 /** Stored numbers are [lo, hi] and mostly points; the searched [lo, hi) is a point for `gt`, `lt`, `ge`, `le`, `sa`, `eb`. */
 export const numberCondition = (alias: string, { prefix, lo, hi }: RangeValue): Sql => {
-  const a = alias;
+  const a = `+${alias}`;
   switch (prefix) {
     case 'eq':
       return sql(`(${a}.lo >= ? AND ${a}.hi < ?)`, lo, hi);
@@ -78,7 +80,7 @@ export const instantCondition = (column: string, { prefix, lo, hi }: RangeValue)
   }
 };
 
-/** Between which values of `lo` a stored range of at most `length` can match; both bounds may be infinite. */
+/** Between which values of `lo`, both included, a stored range of at most `length` can match; each may be infinite. */
 const loBounds = ({ prefix, lo, hi }: RangeValue, length: number): [number, number] => {
   const none = Number.POSITIVE_INFINITY;
   switch (prefix) {
@@ -103,22 +105,40 @@ const loBounds = ({ prefix, lo, hi }: RangeValue, length: number): [number, numb
   }
 };
 
-/** The conditions of a date clause on the ranges up to 32 days, and on the longer ones, with bounds that an index can use. */
-export const dateLegs = (param: number, values: readonly RangeValue[]): ((alias: string) => Sql)[] =>
-  [0, 1].map((long) => (alias) => {
-    const bounds = values.map((value) => loBounds(value, long === 1 ? Number.POSITIVE_INFINITY : LONG_RANGE));
-    const least = Math.min(...bounds.map(([from]) => from));
-    const most = Math.max(...bounds.map(([, to]) => to));
-    const matches = anyOf(values.map((value) => dateCondition(alias, value)));
-    let text = `${alias}.param = ? AND ${alias}.long = ${long}`;
-    const numbers: number[] = [param];
-    if (Number.isFinite(least)) {
-      text += ` AND ${alias}.lo >= ?`;
-      numbers.push(least);
-    }
-    if (Number.isFinite(most)) {
-      text += ` AND ${alias}.lo <= ?`;
-      numbers.push(most);
-    }
-    return sql(`${text} AND ${matches.text}`, ...numbers, ...matches.values);
-  });
+/** Conditions that bound the column `lo` of stored ranges of at most `length` as far as all values together allow. */
+export const boundsOn = (column: string, values: readonly RangeValue[], length: number): Sql[] => {
+  const bounds = values.map((value) => loBounds(value, length));
+  const least = Math.min(...bounds.map(([from]) => from));
+  const most = Math.max(...bounds.map(([, to]) => to));
+  return [
+    ...(Number.isFinite(least) ? [sql(`${column} >= ?`, least)] : []),
+    ...(Number.isFinite(most) ? [sql(`${column} <= ?`, most)] : []),
+  ];
+};
+
+/** How long a stored range of each form can be. */
+const longestOf = (table: 'date' | 'quantity', form: number): number => {
+  if (form === FORMS.long) return Number.POSITIVE_INFINITY;
+  return table === 'date' ? LONG_RANGE : 0;
+};
+
+/**
+ * The scans of a clause over dates or quantities: one a form, first those that are the only one of their resource.
+ * `match` is what a row must fulfil to match one of the values.
+ */
+export const rangeLegs = (
+  table: 'date' | 'quantity',
+  param: number,
+  values: readonly RangeValue[],
+  match: (alias: string) => Sql,
+): Leg[] =>
+  [FORMS.sole, FORMS.several, FORMS.long].map((form) => ({
+    table,
+    index: `${table}_by_resource`,
+    seek: (alias) =>
+      allOf([
+        sql(`${alias}.param = ? AND ${alias}.form = ${form}`, param),
+        ...boundsOn(`${alias}.lo`, values, longestOf(table, form)),
+      ]),
+    match,
+  }));

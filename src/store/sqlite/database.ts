@@ -48,17 +48,17 @@ export const openConnection = (file: DatabaseFile, mode: 'read' | 'write'): Conn
   return connection;
 };
 
-const migrations = (): { version: number; sql: string }[] =>
-  readdirSync(MIGRATIONS)
+const migrationsIn = (folder: string): { version: number; sql: string }[] =>
+  readdirSync(folder)
     .filter((name) => name.endsWith('.sql'))
     .sort()
-    .map((name) => ({ version: Number(name.slice(0, 4)), sql: readFileSync(join(MIGRATIONS, name), 'utf8') }));
+    .map((name) => ({ version: Number(name.slice(0, 4)), sql: readFileSync(join(folder, name), 'utf8') }));
 
 const schemaVersion = (connection: Connection): number => connection.pragma('user_version', { simple: true }) as number;
 
 /** Applies what is missing, each migration in a transaction of its own. */
-const migrate = (connection: Connection): void => {
-  for (const { version, sql } of migrations()) {
+const migrate = (connection: Connection, folder: string): void => {
+  for (const { version, sql } of migrationsIn(folder)) {
     if (version <= schemaVersion(connection)) continue;
     connection.exec('BEGIN IMMEDIATE');
     try {
@@ -89,11 +89,11 @@ const unusable = (file: DatabaseFile, error: unknown): StoreUnusable => {
  * Looks at an existing file without write access, so that a file that is refused stays as it is. Files of up to
  * `checkBytes` are read whole: every page is authenticated by its cipher.
  */
-const checkFile = (file: DatabaseFile, checkBytes: number): void => {
+const checkFile = (file: DatabaseFile, checkBytes: number, folder: string): void => {
   const connection = connect(file, { readonly: true, fileMustExist: true, timeout: BUSY_MILLISECONDS });
   try {
     const version = schemaVersion(connection);
-    const newest = migrations().at(-1)?.version ?? 0;
+    const newest = migrationsIn(folder).at(-1)?.version ?? 0;
     if (version > newest)
       throw new StoreUnusable(
         `The store ${file.path} cannot be opened: its schema version is ${version}, this program knows versions up to ${newest}; use the newer program`,
@@ -109,17 +109,19 @@ const checkFile = (file: DatabaseFile, checkBytes: number): void => {
   }
 };
 
-/** Checks or makes the file and brings its schema up to date. Throws StoreUnusable. */
-export const prepareDatabase = (file: DatabaseFile, checkBytes: number): void => {
+/**
+ * Checks or makes the file and brings its schema up to date by the numbered files in `folder`. Throws StoreUnusable.
+ */
+export const prepareDatabase = (file: DatabaseFile, checkBytes: number, folder = MIGRATIONS): void => {
   try {
     mkdirSync(dirname(file.path), { recursive: true, mode: 0o700 });
     accessSync(dirname(file.path), constants.W_OK | constants.X_OK);
-    if (existsSync(file.path) && statSync(file.path).size > 0) checkFile(file, checkBytes);
+    if (existsSync(file.path) && statSync(file.path).size > 0) checkFile(file, checkBytes, folder);
     const connection = openConnection(file, 'write');
     try {
       connection.pragma(`page_size = ${PAGE_BYTES}`);
       connection.pragma('journal_mode = WAL');
-      migrate(connection);
+      migrate(connection, folder);
     } finally {
       connection.close();
     }

@@ -14,35 +14,52 @@ type TableName = 't' | 's' | 'd' | 'q' | 'r' | 'u';
 const TABLES: Readonly<Record<TableName, { name: string; columns: readonly string[] }>> = {
   t: { name: 'token', columns: ['param', 'code', 'system'] },
   s: { name: 'string', columns: ['param', 'value', 'exact'] },
-  d: { name: 'date', columns: ['param', 'long', 'lo', 'hi'] },
-  q: { name: 'quantity', columns: ['param', 'lo', 'hi', 'system', 'code', 'unit'] },
+  d: { name: 'date', columns: ['param', 'form', 'lo', 'hi'] },
+  q: { name: 'quantity', columns: ['param', 'form', 'lo', 'hi', 'system', 'code', 'unit'] },
   r: { name: 'reference', columns: ['param', 'target'] },
   u: { name: 'uri', columns: ['param', 'value'] },
 };
 
-/** Ranges longer than this stand apart, in milliseconds: 32 days hold every month. */
+/** How the rows of dates and quantities are parted: the first migration says why. */
+export const FORMS = { sole: 0, several: 1, long: 2 } as const;
+
+/** Ranges longer than this are long, in milliseconds: 32 days hold every month. */
 export const LONG_RANGE = 32 * 86_400_000;
 
 /** The most remote instants that JavaScript knows stand for open ends. */
 const OPEN_INSTANT = 8_640_000_000_000_000;
 
-export const storedInstant = (instant: number): number => Math.min(OPEN_INSTANT, Math.max(-OPEN_INSTANT, instant));
+const storedInstant = (instant: number): number => Math.min(OPEN_INSTANT, Math.max(-OPEN_INSTANT, instant));
 
-export const storedNumber = (number: number): number => Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, number));
+const storedNumber = (number: number): number => Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, number));
 
-const rowOf = (entry: IndexEntry, param: number, symbols: WritableSymbols, ridOf: (to: Reference) => number): Row => {
+/** What a row is made with: the entry's parameter and form, and the numbers of what it names. */
+interface RowContext {
+  readonly param: number;
+  readonly isSole: boolean;
+  readonly symbols: WritableSymbols;
+  ridOf(target: Reference): number;
+}
+
+const rowOf = (entry: IndexEntry, { param, isSole, symbols, ridOf }: RowContext): Row => {
+  const formOf = (length: number, longest: number): number => {
+    if (length > longest) return FORMS.long;
+    return isSole ? FORMS.sole : FORMS.several;
+  };
   switch (entry.kind) {
     case 'token':
       return ['t', param, entry.code, symbols.intern(entry.system)];
     case 'string':
       return ['s', param, entry.value, entry.exact];
-    case 'date':
-      return ['d', param, entry.hi - entry.lo > LONG_RANGE ? 1 : 0, storedInstant(entry.lo), storedInstant(entry.hi)];
+    case 'date': {
+      const form = formOf(entry.hi - entry.lo, LONG_RANGE);
+      return ['d', param, form, storedInstant(entry.lo), storedInstant(entry.hi)];
+    }
     case 'number':
-      return ['q', param, storedNumber(entry.lo), storedNumber(entry.hi), symbols.intern(''), '', ''];
     case 'quantity': {
-      const system = symbols.intern(entry.system);
-      return ['q', param, storedNumber(entry.lo), storedNumber(entry.hi), system, entry.code, entry.unit];
+      const { system, code, unit } = entry.kind === 'quantity' ? entry : { system: '', code: '', unit: '' };
+      const form = formOf(entry.hi - entry.lo, 0);
+      return ['q', param, form, storedNumber(entry.lo), storedNumber(entry.hi), symbols.intern(system), code, unit];
     }
     case 'reference':
       return ['r', param, ridOf(entry)];
@@ -57,10 +74,15 @@ export const indexLines = (
   entries: readonly IndexEntry[],
   symbols: WritableSymbols,
   ridOf: (target: Reference) => number,
-): string[] =>
-  entries.map((entry) =>
-    JSON.stringify(rowOf(entry, symbols.intern(parameterSymbol(type, entry.param)), symbols, ridOf)),
-  );
+): string[] => {
+  const seen = new Set<string>();
+  const several = new Set<string>();
+  for (const { param } of entries) (seen.has(param) ? several : seen).add(param);
+  return entries.map((entry) => {
+    const param = symbols.intern(parameterSymbol(type, entry.param));
+    return JSON.stringify(rowOf(entry, { param, isSole: !several.has(entry.param), symbols, ridOf }));
+  });
+};
 
 export interface IndexTables {
   /** Turns the rows `before` of a resource into the rows `after`, both as lines. */

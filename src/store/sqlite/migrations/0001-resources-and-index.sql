@@ -50,27 +50,30 @@ CREATE TABLE string (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX string_by_resource ON string (rid, param);
 
--- `long` parts the ranges of over 32 days from the others, so that a search can bound `lo` from both sides.
+-- `form` parts what must be scanned in different ways: 0 is the only value of its resource and short, 1 is short and one
+-- of several, 2 is long (over 32 days; a number that is an interval). Short values bound `lo` from both sides; of the
+-- only values, several conditions bound one scan ('from May' and 'until June').
 CREATE TABLE date (
   param INTEGER NOT NULL,
-  long INTEGER NOT NULL,
+  form INTEGER NOT NULL,
   lo INTEGER NOT NULL,
   hi INTEGER NOT NULL,
   rid INTEGER NOT NULL,
-  PRIMARY KEY (param, long, lo, hi, rid)
+  PRIMARY KEY (param, form, lo, hi, rid)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX date_by_resource ON date (rid, param);
 
 -- Numbers, and quantities with their unit; an open end is the smallest or largest double.
 CREATE TABLE quantity (
   param INTEGER NOT NULL,
+  form INTEGER NOT NULL,
   lo REAL NOT NULL,
   hi REAL NOT NULL,
   rid INTEGER NOT NULL,
   system INTEGER NOT NULL,
   code TEXT NOT NULL,
   unit TEXT NOT NULL,
-  PRIMARY KEY (param, lo, hi, rid, system, code, unit)
+  PRIMARY KEY (param, form, lo, hi, rid, system, code, unit)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quantity_by_resource ON quantity (rid, param);
 

@@ -1,0 +1,4 @@
+import { testStoreContract } from '../store-contract.ts';
+import { openTemporaryStore } from './temporary-store.ts';
+
+testStoreContract('SQLite', openTemporaryStore);

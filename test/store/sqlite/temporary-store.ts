@@ -1,0 +1,25 @@
+/** SQLite stores in folders of their own, removed when the test ends. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Test } from 'tap';
+import { openSqliteStore } from '../../../src/store/sqlite/open-store.ts';
+import type { Store } from '../../../src/store/store.ts';
+
+export const KEY = Buffer.alloc(32, 0xc5);
+
+/** Larger than any file of these tests, so that all are verified whole. */
+export const CHECK_BYTES = 2 ** 30;
+
+export const temporaryFolder = (t: Test): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'consilium-store-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+};
+
+export const openTemporaryStore = async (t: Test): Promise<Store> => {
+  const folder = temporaryFolder(t);
+  const store = await openSqliteStore({ path: join(folder, 'store.db'), key: KEY, checkBytes: CHECK_BYTES });
+  t.teardown(() => store.close());
+  return store;
+};

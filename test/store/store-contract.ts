@@ -1,0 +1,10 @@
+/** What every store must do. A store's own test runs this with a function that opens an empty store for one test. */
+import type { Test } from 'tap';
+import type { Store } from '../../src/store/store.ts';
+import { testCommits } from './contract/commits.ts';
+import { testVersions } from './contract/versions.ts';
+
+export const testStoreContract = (name: string, open: (t: Test) => Promise<Store>): void => {
+  testVersions(name, open);
+  testCommits(name, open);
+};
