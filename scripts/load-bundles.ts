@@ -87,7 +87,7 @@ const commandLine = (args: readonly string[], now: Date): Options | undefined =>
 };
 
 /** Calls `stop` on the first Ctrl-C, `kill` on the second. The status to exit with follows from the first. */
-const watchSignals = (stop: () => void, kill: () => void): { status(): number | undefined; unwatch(): void } => {
+const watchSignals = (stop: () => void, kill: () => void): { status(): number | undefined } => {
   let status: number | undefined;
   let firstMs = 0;
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -101,12 +101,7 @@ const watchSignals = (stop: () => void, kill: () => void): { status(): number | 
   };
   const signals = Object.keys(SIGNAL_STATUS) as NodeJS.Signals[];
   for (const signal of signals) process.on(signal, onSignal);
-  return {
-    status: () => status,
-    unwatch: () => {
-      for (const signal of signals) process.off(signal, onSignal);
-    },
-  };
+  return { status: () => status };
 };
 
 /** Prints how it ended, and returns the exit status. */
@@ -153,7 +148,6 @@ const run = async ({ paths, base, concurrency, attempts, timeoutSeconds, refused
     print: progress.print,
   });
   progress.stop();
-  signals.unwatch();
   client.close();
   return conclude(files.length, end, report, seconds(), signals.status());
 };

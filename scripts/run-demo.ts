@@ -139,7 +139,13 @@ const runSteps = async (base: string): Promise<void> => {
 
 /** On the configured port; if none is configured and the usual one is taken, on a free one. */
 const start = async (folder: string): Promise<RunningServer> => {
-  const environment = { CONSILIUM_LOG_LEVEL: 'error', ...process.env, CONSILIUM_DATA: folder };
+  const environment = {
+    CONSILIUM_LOG_LEVEL: 'error',
+    ...process.env,
+    CONSILIUM_DATA: folder,
+    // The demo speaks to itself.
+    CONSILIUM_BASE_URL: undefined,
+  };
   try {
     return await startServer(readConfig(environment));
   } catch (error) {

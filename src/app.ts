@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, ConfigurationError, derivedKey } from './config.ts';
+import { type Config, ConfigurationError, derivedKey, STORE_FILE } from './config.ts';
 import { loadSearchParameters } from './definitions/search-parameters.ts';
 import { loadStructures } from './definitions/structures.ts';
 import { createFhirPathPatch } from './fhirpath/patch.ts';
@@ -20,11 +20,9 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'pac
   version: string;
 };
 
-const DATABASE_FILE = 'consilium.db';
-
 const openStore = (config: Config): Promise<Store> =>
   openSqliteStore({
-    path: join(config.dataFolder, DATABASE_FILE),
+    path: join(config.dataFolder, STORE_FILE),
     key: derivedKey(config.storeKey, 'store'),
     checkBytes: config.storeCheckBytes,
   });
@@ -53,7 +51,11 @@ export const createFhirServer = (config: Config, store: Store, baseUrl: string):
   return server;
 };
 
-/** A search that finds nothing, to see that the store answers. */
+/** Whether the store answers a search that finds nothing, and takes a commit that writes nothing. */
+const isReady = async (store: Store): Promise<boolean> =>
+  (await store.count(PROBE)) === 0 && (await store.commit([])).length === 0;
+
+/** A search that finds nothing. */
 const PROBE = { type: 'Patient', clauses: [{ kind: 'id', values: [''] }], count: 0 } as const;
 
 /** The web server, not yet listening; requests wait for `server`, which may need the address that is listened on. */
@@ -63,7 +65,7 @@ export const buildApp = (config: Config, server: FhirServer | Promise<FhirServer
     requestMilliseconds: config.requestMilliseconds,
     logLevel: config.logLevel,
     newId: randomUUID,
-    isReady: async () => (await (await server).store.count(PROBE)) === 0,
+    isReady: async () => isReady((await server).store),
     answer: async (request) => (await server).answer(request),
   });
 

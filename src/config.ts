@@ -2,9 +2,9 @@
  * The configuration: one schema, one frozen object. The only file that reads the environment; README has the same table.
  */
 import { hkdfSync, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { envSchema } from 'env-schema';
 
 export interface Config {
@@ -97,6 +97,8 @@ const SCHEMA = {
 
 const KEY_PATTERN = /^[0-9a-f]{64}$/i;
 const KEY_FILE = 'store.key';
+/** The name of the embedded store in the data folder. */
+export const STORE_FILE = 'consilium.db';
 const MEGABYTE = 1_000_000;
 
 const readVariables = (environment: Readonly<Record<string, string | undefined>>): Variables => {
@@ -126,17 +128,29 @@ const readKeyFile = (path: string, name: string): Buffer => {
   }
 };
 
-/** The key in the data folder; made once, readable by its owner alone. */
-const localKey = (folder: string): Buffer => {
-  const path = join(folder, KEY_FILE);
-  if (existsSync(path)) return readKeyFile(path, path);
+/** Makes a key that its owner alone may read. It gets its name when it is whole, as another start may wait for it. */
+const makeKey = (path: string): void => {
+  const draft = `${path}.${process.pid}.new`;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(path, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600, flag: 'wx' });
-    chmodSync(path, 0o600);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+    linkSync(draft, path);
+    rmSync(draft);
   } catch (error) {
+    if (existsSync(draft)) rmSync(draft);
+    if (existsSync(path)) return;
     throw new ConfigurationError(`CONSILIUM_DATA cannot be written: ${(error as Error).message}`);
   }
+};
+
+/** The key in the data folder, made with the store. A store whose key is gone is not given another one. */
+const localKey = (folder: string): Buffer => {
+  const path = join(folder, KEY_FILE);
+  if (!existsSync(path) && existsSync(join(folder, STORE_FILE)))
+    throw new ConfigurationError(
+      `CONSILIUM_STORE_KEY_FILE is not set, and ${folder} has a store but no key for it (${KEY_FILE})`,
+    );
+  if (!existsSync(path)) makeKey(path);
   return readKeyFile(path, path);
 };
 

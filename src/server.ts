@@ -7,9 +7,10 @@ import { StoreUnusable } from './store/sqlite/database.ts';
 try {
   const config = readConfig();
   const server = await startServer(config);
-  closeWithGrace({ delay: config.drainMilliseconds, logger: false }, async ({ err }) => {
+  closeWithGrace({ delay: config.drainMilliseconds, logger: false }, async ({ err, signal }) => {
     if (err !== undefined) process.stderr.write(`${err.stack}\n`);
     await server.close();
+    if (signal !== undefined) process.stderr.write(`Consilium has ended (${signal})\n`);
   });
   process.stdout.write(`Consilium is ready at ${server.baseUrl}\n`);
 } catch (error) {

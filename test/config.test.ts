@@ -1,4 +1,4 @@
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { readConfig } from '../src/config.ts';
@@ -79,6 +79,14 @@ test('A key is made once, for its owner alone, and a warning says what to do in 
   t.match(first.storeKeyWarning, /CONSILIUM_STORE_KEY_FILE/);
   t.same(readConfig({ CONSILIUM_DATA: folder }).storeKey, first.storeKey);
   t.equal(readConfig({ CONSILIUM_DATA: folder, CONSILIUM_STORE_KEY: KEY }).storeKeyWarning, undefined);
+  t.end();
+});
+
+test('A store without its key is given no other one', (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'consilium.db'), 'a store');
+  t.throws(() => readConfig({ CONSILIUM_DATA: folder }), /CONSILIUM_STORE_KEY_FILE is not set.*no key/);
+  t.same(readdirSync(folder), ['consilium.db'], 'nothing was made');
   t.end();
 });
 

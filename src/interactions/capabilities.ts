@@ -24,7 +24,7 @@ const TYPE_INTERACTIONS = [
 const resourceOf = (server: FhirServer, type: string): CapabilityStatementRestResource => ({
   type: type as NonNullable<CapabilityStatementRestResource['type']>,
   interaction: TYPE_INTERACTIONS.map((code) => ({ code })),
-  versioning: 'versioned-update',
+  versioning: 'versioned',
   readHistory: true,
   updateCreate: true,
   conditionalCreate: true,

@@ -15,6 +15,9 @@ const NO_BASE_URL = 'none:';
 const RESTFUL_URL =
   /^https?:\/\/[^?#\s]*\/([A-Z][A-Za-z]+)\/[A-Za-z0-9\-.]{1,64}(?:\/_history\/[A-Za-z0-9\-.]{1,64})?$/;
 
+/** @see https://hl7.org/fhir/R4/datatypes.html#uuid */
+const URN = /^urn:(?:uuid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|oid:[0-2](?:\.(?:0|[1-9][0-9]*))+)$/;
+
 /** The types of the contained resources by id. */
 const typesContained = ({ contained }: JsonObject): ReadonlyMap<unknown, unknown> =>
   new Map(Array.isArray(contained) ? contained.filter(isObject).map((each) => [each['id'], each['resourceType']]) : []);
@@ -41,6 +44,8 @@ const referencedType = (walk: Walk, text: string): string | undefined => {
     return typeof type === 'string' ? type : undefined;
   }
   if (reference.kind === 'absolute') {
+    if (/^urn:(uuid|oid):/.test(text) && !URN.test(text))
+      report(walk, 'value', `${quoted(text)} is not a UUID or OID`, '.reference');
     const type = RESTFUL_URL.exec(reference.url)?.[1] ?? '';
     return walk.structures.isResourceType(type) ? type : undefined;
   }

@@ -102,7 +102,7 @@ test('The CapabilityStatement is true', async (t) => {
 
   t.test('what it says of versions, conditions and references holds', async (t) => {
     const said = {
-      versioning: 'versioned-update',
+      versioning: 'versioned',
       readHistory: true,
       updateCreate: true,
       conditionalCreate: true,

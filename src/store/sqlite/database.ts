@@ -2,7 +2,19 @@
  * Opens the encrypted SQLite file: checks it before anything is written, brings its schema up to date, and says in one
  * line what is wrong when it cannot be opened.
  */
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3-multiple-ciphers';
 
@@ -98,6 +110,7 @@ const checkFile = (file: DatabaseFile, checkBytes: number, folder: string): void
       throw new StoreUnusable(
         `The store ${file.path} cannot be opened: its schema version is ${version}, this program knows versions up to ${newest}; use the newer program`,
       );
+    if (version === 0) throw new StoreUnusable(`The store ${file.path} cannot be opened: the file is empty or damaged`);
     if (statSync(file.path).size > checkBytes) return;
     const found = connection.pragma('quick_check(1)', { simple: true });
     if (found !== 'ok')
@@ -109,6 +122,36 @@ const checkFile = (file: DatabaseFile, checkBytes: number, folder: string): void
   }
 };
 
+const bringUpToDate = (file: DatabaseFile, folder: string): void => {
+  const connection = openConnection(file, 'write');
+  try {
+    connection.pragma(`page_size = ${PAGE_BYTES}`);
+    connection.pragma('journal_mode = WAL');
+    migrate(connection, folder);
+  } finally {
+    connection.close();
+  }
+};
+
+/**
+ * Makes a file that its owner alone may read. It gets its name when it is whole, so that an empty file under that name
+ * is always one that has lost its content.
+ */
+const makeFile = (file: DatabaseFile, folder: string): void => {
+  const path = `${file.path}.${process.pid}.new`;
+  rmSync(path, { force: true });
+  closeSync(openSync(path, 'wx', 0o600));
+  try {
+    bringUpToDate({ ...file, path }, folder);
+    // A link fails where a rename would replace the file that another process has made meanwhile.
+    linkSync(path, file.path);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+  } finally {
+    rmSync(path, { force: true });
+  }
+};
+
 /**
  * Checks or makes the file and brings its schema up to date by the numbered files in `folder`. Throws StoreUnusable.
  */
@@ -116,14 +159,12 @@ export const prepareDatabase = (file: DatabaseFile, checkBytes: number, folder =
   try {
     mkdirSync(dirname(file.path), { recursive: true, mode: 0o700 });
     accessSync(dirname(file.path), constants.W_OK | constants.X_OK);
-    if (existsSync(file.path) && statSync(file.path).size > 0) checkFile(file, checkBytes, folder);
-    const connection = openConnection(file, 'write');
-    try {
-      connection.pragma(`page_size = ${PAGE_BYTES}`);
-      connection.pragma('journal_mode = WAL');
-      migrate(connection, folder);
-    } finally {
-      connection.close();
+    if (existsSync(file.path)) {
+      accessSync(file.path, constants.R_OK | constants.W_OK);
+      checkFile(file, checkBytes, folder);
+      bringUpToDate(file, folder);
+    } else {
+      makeFile(file, folder);
     }
   } catch (error) {
     throw error instanceof StoreUnusable ? error : unusable(file, error);

@@ -51,7 +51,7 @@ const errorOf = (reply: Exclude<CommitReply, { written: unknown }>): Error => {
   const { code, message } = reply.failed;
   if (code === 'SQLITE_FULL')
     return new FhirError(507, [issue('no-store', 'The disk of the store is full; nothing was stored')]);
-  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_IOERR'))
+  if (/^SQLITE_(BUSY|IOERR|READONLY)/.test(code))
     return unavailable(`The store cannot write just now (${code}); nothing was stored`, RETRY_AFTER_SECONDS);
   return new Error(`The store failed: ${message} ${code}`);
 };

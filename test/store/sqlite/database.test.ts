@@ -9,7 +9,7 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Test, test } from 'tap';
 import { openConnection, prepareDatabase, StoreUnusable } from '../../../src/store/sqlite/database.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/open-store.ts';
@@ -121,11 +121,21 @@ test('a damaged file is refused', async (t) => {
     const page = (at: number): Buffer => whole.subarray(at * 8192, (at + 1) * 8192);
     writeFileSync(copy, Buffer.concat([page(0), page(2), page(1), whole.subarray(3 * 8192)]));
   });
+  await damaged('all of it is cut off', (copy) => truncateSync(copy, 0));
   await damaged('random bytes', (copy) => writeFileSync(copy, crypto.getRandomValues(Buffer.alloc(65_536))));
   await damaged('a text', (copy) => writeFileSync(copy, 'This is no store.\n'.repeat(1000)));
   await damaged('an unencrypted SQLite header', (copy) =>
     writeFileSync(copy, Buffer.concat([Buffer.from('SQLite format 3\0'), Buffer.alloc(8192)])),
   );
+});
+
+test('the files of a store are for their owner alone', async (t) => {
+  const path = join(temporaryFolder(t), 'store.db');
+  const store = await open(path);
+  await store.commit([created(patient(0))]);
+  for (const suffix of ['', '-wal', '-shm']) t.equal(statSync(path + suffix).mode & 0o777, 0o600, `store.db${suffix}`);
+  await store.close();
+  t.same(readdirSync(dirname(path)), ['store.db'], 'nothing else is left');
 });
 
 test('a newer schema version is refused', async (t) => {
