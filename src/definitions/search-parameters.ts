@@ -36,6 +36,8 @@ export interface SearchParameters {
    * a search over all types may use.
    */
   of(type: string): ReadonlyMap<string, SearchParameter>;
+  /** The parameter that a definition's url names. */
+  byUrl(url: string): SearchParameter | undefined;
 }
 
 const URL_PREFIX = 'http://hl7.org/fhir/SearchParameter/';
@@ -80,6 +82,7 @@ const condensed = (resource: SearchParameterResource): SearchParameter => ({
 /** Reads the definitions (about 30 ms) and returns their condensed form. */
 export const loadSearchParameters = (): SearchParameters => {
   const own = new Map<string, Map<string, SearchParameter>>();
+  const byUrl = new Map<string, SearchParameter>();
   const add = (type: string, parameter: SearchParameter): void => {
     const known = own.get(type);
     if (known === undefined) own.set(type, new Map([[parameter.code, parameter]]));
@@ -88,6 +91,7 @@ export const loadSearchParameters = (): SearchParameters => {
   for (const resource of readDefinitions('search-parameters.json') as SearchParameterResource[]) {
     if (NOT_IN_R4.has(resource.id ?? '')) continue;
     const parameter = condensed(resource);
+    byUrl.set(parameter.url, parameter);
     for (const type of resource.base ?? []) add(type, parameter);
   }
   for (const code of WITHOUT_DEFINITION) {
@@ -97,6 +101,7 @@ export const loadSearchParameters = (): SearchParameters => {
 
   const complete = new Map<string, ReadonlyMap<string, SearchParameter>>();
   return {
+    byUrl: (url) => byUrl.get(url),
     of: (type) => {
       const known = complete.get(type);
       if (known !== undefined) return known;

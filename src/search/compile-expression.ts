@@ -60,11 +60,12 @@ const memberPaths = (sources: readonly ValuePath[], name: string): ValuePath[] =
   const paths = sources.flatMap((source) =>
     [...(source.structure?.elements.values() ?? [])]
       .filter((element) => element.name === name)
-      .map(({ key, isArray, type, structure }) => ({
+      .map(({ key, isArray, type, structure, requiredValueSet }) => ({
         from: source.from,
         steps: [...source.steps, { key, isArray, index: undefined, keeps: undefined }],
         type,
         structure,
+        requiredValueSet,
       })),
   );
   if (paths.length === 0 && sources.length > 0) throw new Unsupported();

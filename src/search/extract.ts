@@ -11,13 +11,18 @@ import { compileFhirPath } from '../fhirpath/evaluate.ts';
 import { compileExpression } from './compile-expression.ts';
 import type { AddEntries } from './entries/add-entries.ts';
 import { dateEntries } from './entries/date.ts';
+import { referenceIdentifierEntries, typedIdentifierEntries } from './entries/identifier.ts';
 import { numberEntries } from './entries/number.ts';
+import { positionEntries } from './entries/position.ts';
 import { quantityEntries } from './entries/quantity.ts';
 import { referenceEntries } from './entries/reference.ts';
 import { stringEntries } from './entries/string.ts';
 import { tokenEntries } from './entries/token.ts';
+import { tokenTextEntries } from './entries/token-text.ts';
 import { uriEntries } from './entries/uri.ts';
-import type { IndexEntry } from './index-entry.ts';
+import { compositeExtractor } from './extract-composite.ts';
+import { addTextEntries } from './extract-text.ts';
+import { type IndexEntry, modifiedParam } from './index-entry.ts';
 import { referencedType } from './referenced-type.ts';
 import { removeDuplicates } from './remove-duplicates.ts';
 import { type JsonObject, type ValuePath, visitValues } from './value-path.ts';
@@ -30,41 +35,55 @@ const COLUMNS = new Set(['_id', '_lastUpdated']);
 
 type EntriesOfType = (type: string) => AddEntries | undefined;
 
+/** The names and entries of a parameter: its main values, and those that its modifiers search. */
 const entriesFor = (
-  { code, type, targets }: SearchParameter,
+  { type, targets }: Pick<SearchParameter, 'type' | 'targets'>,
+  param: string,
   structures: Structures,
   baseUrl: string,
-): EntriesOfType | undefined => {
+): EntriesOfType[] => {
   const { isResourceType } = structures;
   switch (type) {
     case 'token':
-      return (valueType) => tokenEntries(code, valueType);
+      return [
+        (valueType) => tokenEntries(param, valueType),
+        (valueType) => typedIdentifierEntries(modifiedParam(param, 'of-type'), valueType),
+        (valueType) => tokenTextEntries(modifiedParam(param, 'text'), valueType),
+      ];
     case 'string':
-      return (valueType) => stringEntries(code, valueType);
+      return [(valueType) => stringEntries(param, valueType)];
     case 'date':
-      return (valueType) => dateEntries(code, valueType);
+      return [(valueType) => dateEntries(param, valueType)];
     case 'number':
-      return (valueType) => numberEntries(code, valueType);
+      return [(valueType) => numberEntries(param, valueType)];
     case 'quantity':
-      return (valueType) => quantityEntries(code, valueType);
+      return [(valueType) => quantityEntries(param, valueType)];
     case 'reference':
-      return (valueType) => referenceEntries(code, valueType, { baseUrl, isResourceType, targets });
+      return [
+        (valueType) => referenceEntries(param, valueType, { baseUrl, isResourceType, targets }),
+        (valueType) => referenceIdentifierEntries(modifiedParam(param, 'identifier'), valueType),
+        (valueType) => tokenTextEntries(modifiedParam(param, 'text'), valueType),
+      ];
     case 'uri':
-      return (valueType) => uriEntries(code, valueType);
+      return [(valueType) => uriEntries(param, valueType)];
+    case 'special':
+      return [(valueType) => positionEntries(param, valueType)];
     default:
-      return undefined;
+      return [];
   }
 };
 
-const pathsExtractor = (paths: readonly ValuePath[], entriesOf: EntriesOfType): ParameterExtractor | undefined => {
+const pathsExtractor = (paths: readonly ValuePath[], entriesOf: EntriesOfType): ParameterExtractor[] => {
   const plans = paths.flatMap((path) => {
     const add = entriesOf(path.type);
     return add === undefined ? [] : [{ path, add }];
   });
-  if (plans.length === 0) return undefined;
-  return (resource, entries) => {
-    for (const { path, add } of plans) visitValues(path, resource, resource, add, entries);
-  };
+  if (plans.length === 0) return [];
+  return [
+    (resource, entries) => {
+      for (const { path, add } of plans) visitValues(path, resource, resource, add, entries);
+    },
+  ];
 };
 
 /** For an expression that the compiler does not cover. */
@@ -82,24 +101,28 @@ const interpretedExtractor = (
   };
 };
 
-const parameterExtractor = (
+const parameterExtractors = (
   parameter: SearchParameter,
   type: string,
   structures: Structures,
   baseUrl: string,
-): ParameterExtractor | undefined => {
+): ParameterExtractor[] => {
   const { expression, code } = parameter;
-  const entriesOf = entriesFor(parameter, structures, baseUrl);
-  if (entriesOf === undefined || expression === '' || COLUMNS.has(code)) return undefined;
+  if (expression === '' || COLUMNS.has(code)) return [];
   const whole = { type, structure: structures.structure(type) };
   const compiled = compileExpression(expression, whole, whole, structures);
-  if (compiled === undefined) return interpretedExtractor(expression, type, structures, entriesOf);
-  if (compiled.kind === 'paths') return pathsExtractor(compiled.paths, entriesOf);
-  const add = entriesOf('boolean');
-  return (resource, entries) => {
-    const truth = compiled.truth(resource, resource);
-    if (truth !== undefined) add?.(truth, entries);
-  };
+  return entriesFor(parameter, code, structures, baseUrl).flatMap((entriesOf): ParameterExtractor[] => {
+    if (compiled === undefined) return [interpretedExtractor(expression, type, structures, entriesOf)];
+    if (compiled.kind === 'paths') return pathsExtractor(compiled.paths, entriesOf) ?? [];
+    const add = entriesOf('boolean');
+    if (add === undefined) return [];
+    return [
+      (resource, entries) => {
+        const truth = compiled.truth(resource, resource);
+        if (truth !== undefined) add(truth, entries);
+      },
+    ];
+  });
 };
 
 /**
@@ -111,11 +134,24 @@ export const createExtractor = (
   parameters: SearchParameters,
   baseUrl: string,
 ): ((resource: object & { readonly resourceType: string }) => IndexEntry[]) => {
-  const extractorsOf = (type: string): ParameterExtractor[] =>
-    [...parameters.of(type).values()].flatMap(
-      (parameter) => parameterExtractor(parameter, type, structures, baseUrl) ?? [],
-    );
-  const byType = new Map<string, ParameterExtractor[]>();
+  const composites = {
+    structures,
+    entriesOf: (url: string, param: string) => {
+      const component = parameters.byUrl(url);
+      return component === undefined ? undefined : entriesFor(component, param, structures, baseUrl)[0];
+    },
+  };
+  const extractorsOf = (type: string): { plain: ParameterExtractor[]; composite: ParameterExtractor[] } => {
+    const own = [...parameters.of(type).values()];
+    const whole = { type, structure: structures.structure(type) };
+    return {
+      plain: own.flatMap((parameter) => parameterExtractors(parameter, type, structures, baseUrl)),
+      composite: own
+        .filter((parameter) => parameter.type === 'composite')
+        .flatMap((parameter) => compositeExtractor(parameter, whole, composites) ?? []),
+    };
+  };
+  const byType = new Map<string, ReturnType<typeof extractorsOf>>();
   return (resource) => {
     let extractors = byType.get(resource.resourceType);
     if (extractors === undefined) {
@@ -123,11 +159,14 @@ export const createExtractor = (
       byType.set(resource.resourceType, extractors);
     }
     const entries: IndexEntry[] = [];
-    for (const extract of extractors) {
+    const object = resource as unknown as JsonObject;
+    for (const extract of extractors.plain) {
       const start = entries.length;
-      extract(resource as unknown as JsonObject, entries);
+      extract(object, entries);
       if (entries.length - start > 1) removeDuplicates(entries, start);
     }
+    for (const extract of extractors.composite) extract(object, entries);
+    addTextEntries(object, entries);
     return entries;
   };
 };

@@ -3,42 +3,48 @@
  * decides how to keep it.
  */
 
-/** A coded value: `system` is '' where the element has none, `code` is '' where only a system is given. */
-export interface TokenEntry {
-  readonly kind: 'token';
+/** What all entries have. */
+interface Entry {
+  /**
+   * The code of the search parameter. Beside its main values a parameter may have others under a name of their own:
+   * `subject:identifier`, `identifier:of-type`, `code:text`, and `code-value-quantity#1` for a component of a composite.
+   */
   readonly param: string;
+  /** For components: which element of the resource the value is from, counted from 0. */
+  readonly element?: number;
+}
+
+/** A coded value: `system` is '' where the element has none, `code` is '' where only a system is given. */
+export interface TokenEntry extends Entry {
+  readonly kind: 'token';
   readonly system: string;
   readonly code: string;
 }
 
 /** `value` is folded (see `foldString`), `exact` is as written; both are cut at `STRING_LIMIT` characters. */
-interface StringEntry {
+interface StringEntry extends Entry {
   readonly kind: 'string';
-  readonly param: string;
   readonly value: string;
   readonly exact: string;
 }
 
 /** Milliseconds since 1970 UTC, `lo` included, `hi` excluded; an open end is -Infinity or Infinity. */
-interface DateEntry {
+interface DateEntry extends Entry {
   readonly kind: 'date';
-  readonly param: string;
   readonly lo: number;
   readonly hi: number;
 }
 
 /** A point (`lo` = `hi`), or the interval of a Range or comparator with an open end as -Infinity or Infinity. */
-interface NumberEntry {
+interface NumberEntry extends Entry {
   readonly kind: 'number';
-  readonly param: string;
   readonly lo: number;
   readonly hi: number;
 }
 
 /** As a number, with the unit as written: `system`, `code` and `unit` are '' where absent. */
-interface QuantityEntry {
+interface QuantityEntry extends Entry {
   readonly kind: 'quantity';
-  readonly param: string;
   readonly lo: number;
   readonly hi: number;
   readonly system: string;
@@ -47,24 +53,52 @@ interface QuantityEntry {
 }
 
 /** A resource of this server (`type` and `id`), or, with `type` '', another url as `id` (also canonical and `urn:`). */
-interface ReferenceEntry {
+interface ReferenceEntry extends Entry {
   readonly kind: 'reference';
-  readonly param: string;
   readonly type: string;
   readonly id: string;
 }
 
-interface UriEntry {
+interface UriEntry extends Entry {
   readonly kind: 'uri';
-  readonly param: string;
   readonly value: string;
 }
 
-export type IndexEntry = TokenEntry | StringEntry | DateEntry | NumberEntry | QuantityEntry | ReferenceEntry | UriEntry;
+/** All text of a resource (`_content`) or of its narrative (`_text`), for the search of words. */
+interface TextEntry extends Entry {
+  readonly kind: 'text';
+  readonly text: string;
+}
+
+export type IndexEntry =
+  | TokenEntry
+  | StringEntry
+  | DateEntry
+  | NumberEntry
+  | QuantityEntry
+  | ReferenceEntry
+  | UriEntry
+  | TextEntry;
 
 /** The longest string, in characters, that is indexed and compared. */
 export const STRING_LIMIT = 512;
 
-/** Folds a string for comparison: without case (a final sigma included), marks and surrounding or repeated white space. */
-export const foldString = (text: string): string =>
-  text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/\s+/gu, ' ').trim().slice(0, STRING_LIMIT);
+/** The longest text, in characters, whose words are indexed. */
+export const TEXT_LIMIT = 100_000;
+
+/** The most elements of one resource that a composite parameter can tell apart. */
+export const ELEMENT_LIMIT = 4096;
+
+/** The name of the entries of a composite's component; `position` counts from 0. */
+export const componentParam = (code: string, position: number): string => `${code}#${position}`;
+
+/** The name of the entries that a modifier such as `text` searches. */
+export const modifiedParam = (code: string, modifier: 'text' | 'identifier' | 'of-type'): string =>
+  `${code}:${modifier}`;
+
+/** Folds a text of any length: without case (a final sigma included), marks and surrounding or repeated white space. */
+export const foldText = (text: string): string =>
+  text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/ς/g, 'σ').replace(/\s+/gu, ' ').trim();
+
+/** Folds a string for comparison. */
+export const foldString = (text: string): string => foldText(text).slice(0, STRING_LIMIT);

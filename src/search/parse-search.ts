@@ -5,193 +5,196 @@
  * @see https://hl7.org/fhir/R4/search.html
  * @see https://hl7.org/fhir/R4/search.html#errors
  */
-import type { SearchParameter, SearchParameters } from '../definitions/search-parameters.ts';
 import { FhirError, type Issue, invalid, notSupported } from '../fhir/fhir-error.ts';
-import { foldString, STRING_LIMIT } from './index-entry.ts';
-import { parseDate, parseNumber, parseQuantity, parseReferenceValue, parseToken } from './parse-value.ts';
-import type { Clause, SearchQuery, Sort, StringMatch } from './search-query.ts';
-import { splitEscaped, unescaped } from './split-value.ts';
+import { parseClause } from './parse-clause.ts';
+import { parseInclude } from './parse-include.ts';
+import { parameterOf, type SearchContext } from './search-context.ts';
+import type { Clause, Include, SearchQuery, SortKey } from './search-query.ts';
+import { splitEscaped } from './split-value.ts';
 
-export interface SearchContext {
-  readonly parameters: SearchParameters;
-  readonly resourceTypes: readonly string[];
-  readonly baseUrl: string;
-  readonly defaultCount: number;
-  readonly maximumCount: number;
-  /** The most values of one parameter. */
-  readonly maximumValues: number;
-  readonly isLenient: boolean;
-  now(): number;
-}
+export type Pair = readonly [name: string, value: string];
+
+export const SUMMARIES = ['true', 'text', 'data', 'count', 'false'] as const;
+export type Summary = (typeof SUMMARIES)[number];
+
+const TOTALS = ['none', 'estimate', 'accurate'] as const;
+type Total = (typeof TOTALS)[number];
 
 export interface ParsedSearch {
   readonly query: SearchQuery;
+  readonly includes: readonly Include[];
+  readonly total: Total;
+  readonly summary: Summary;
+  /** Top-level elements to show; undefined for all. */
+  readonly elements: readonly string[] | undefined;
   /** What was used, in the order given, as the self link shows it. */
-  readonly used: readonly (readonly [string, string])[];
+  readonly used: readonly Pair[];
   readonly warnings: readonly Issue[];
-  /** Whether only the total is asked for. */
-  readonly isCount: boolean;
 }
 
-type Pair = readonly [name: string, value: string];
+/** Where a search is asked: in one type, in all, or in a compartment. */
+export interface SearchScope {
+  /** The types that are searched, in order. */
+  readonly types: readonly string[];
+  /** What every match of a type must fulfil beside the parameters, such as being in the compartment. */
+  clausesOf(type: string): readonly Clause[];
+}
 
-/** Parameters that shape the answer and do not select; those that HTTP handles are taken out before. */
 interface Shape {
+  types: readonly string[];
   count: number;
-  sort?: Sort;
-  isCount: boolean;
+  sort: readonly SortKey[];
+  includes: Include[];
+  total: Total;
+  summary: Summary;
+  elements: readonly string[] | undefined;
 }
 
-const STRING_MODIFIERS: Readonly<Record<string, StringMatch>> = { exact: 'exact', contains: 'contains' };
 /** These say one thing about the whole answer, so they stand once. */
-const SHAPING = new Set(['_count', '_sort', '_summary']);
-/** The most values of one parameter whose values are ranges or parts of texts: each is compared with every candidate. */
-const COMPARED_VALUES = 20;
-const COMPARED = new Set(['string', 'date', 'number', 'quantity']);
-/** The most parameters that select, and the most values of all together: a statement has only so many conditions. */
-const TOTAL_PARAMETERS = 30;
+const SHAPING = new Set(['_count', '_sort', '_summary', '_total', '_elements', '_type']);
+/** The most values and parameters of one search: a database takes only so many conditions in one statement. */
 const TOTAL_VALUES = 1000;
-/** Kinds of parameters that can be searched. */
-const SEARCHABLE = new Set(['token', 'string', 'date', 'number', 'quantity', 'reference', 'uri']);
+const TOTAL_PARAMETERS = 30;
 
-/** Whether the server can search by this parameter, as the CapabilityStatement says. */
-export const isSearchable = ({ type, expression, code }: SearchParameter): boolean =>
-  SEARCHABLE.has(type) && (expression !== '' || code === '_id' || code === '_lastUpdated');
+const oneOf = <T extends string>(name: string, value: string, options: readonly T[]): T => {
+  const option = options.find((candidate) => candidate === value);
+  if (option === undefined) throw invalid(`${name}: '${value}' is none of ${options.join(', ')}`);
+  return option;
+};
 
 const parseCount = (value: string, context: SearchContext): number => {
   if (!/^\d+$/.test(value)) throw invalid(`_count: '${value}' is not a whole number`);
   return Math.min(Number(value), context.maximumCount);
 };
 
-const parseSort = (value: string): Sort => {
-  const match = /^(-?)(_lastUpdated|_id)$/.exec(value);
-  if (match === null)
-    throw notSupported(`_sort: '${value}' is not possible here; possible: _lastUpdated, -_lastUpdated, _id, -_id`);
-  return { by: match[2] === '_id' ? 'id' : 'lastUpdated', descending: match[1] === '-' };
+/** These have no values to sort by. */
+const NO_VALUES = new Set(['_list', '_has', '_type', '_text', '_content']);
+
+const sortKey = (text: string, types: readonly string[], context: SearchContext): SortKey => {
+  const isDescending = text.startsWith('-');
+  const code = isDescending ? text.slice(1) : text;
+  if (code === '_lastUpdated') return { by: 'lastUpdated', isDescending };
+  if (code === '_id') return { by: 'id', isDescending };
+  const kinds = types.map((type) => parameterOf(type, code, context).type);
+  const [kind] = kinds;
+  const isOneKind = kinds.every((other) => other === kind);
+  if (kind === undefined || !isOneKind || kind === 'composite' || kind === 'special' || NO_VALUES.has(code))
+    throw notSupported(`_sort: nothing can be sorted by '${code}'`);
+  return { by: 'param', param: code, entries: kind, isDescending };
 };
 
-const parseSummary = (value: string): boolean => {
-  if (value === 'count' || value === 'false') return value === 'count';
-  throw notSupported(`_summary: '${value}' is not possible here; possible: count, false`);
+const parseTypes = (value: string, { types }: Shape): readonly string[] => {
+  const wanted = value.split(',');
+  const unknown = wanted.find((type) => !types.includes(type));
+  if (unknown !== undefined) throw invalid(`_type: '${unknown}' is no resource type that can be searched here`);
+  return types.filter((type) => wanted.includes(type));
 };
 
-const clauseOf = (
-  { code, type, targets }: SearchParameter,
-  modifier: string,
-  name: string,
-  values: readonly string[],
-  context: SearchContext,
-): Clause => {
-  const noModifier = (): void => {
-    if (modifier !== '') throw notSupported(`${name}: the modifier ':${modifier}' is not possible for this parameter`);
-  };
-  if (type === 'string') {
-    const match = modifier === '' ? 'starts' : STRING_MODIFIERS[modifier];
-    if (match === undefined) noModifier();
-    const texts = values.map(unescaped);
-    const folded = texts.map(foldString);
-    // A lone accent folds to nothing, and everything begins with nothing.
-    if (folded.includes('')) throw invalid(`${name}: a value has no character to search for`);
-    return {
-      kind: 'string',
-      param: code,
-      match: match ?? 'starts',
-      values: match === 'exact' ? texts.map((text) => text.slice(0, STRING_LIMIT)) : folded,
-    };
-  }
-  if (type === 'reference') {
-    const isType = context.resourceTypes.includes(modifier);
-    if (!isType) noModifier();
-    const allowed = targets.length === 0 ? context.resourceTypes : targets;
-    const types = isType ? [modifier] : allowed;
-    const references = values.flatMap((value) =>
-      parseReferenceValue(value, name, {
-        baseUrl: context.baseUrl,
-        targets: types,
-        ...(isType ? { type: modifier } : {}),
-      }),
-    );
-    return { kind: 'reference', param: code, values: references };
-  }
-  noModifier();
-  if (code === '_id') return { kind: 'id', values: values.map(unescaped) };
-  if (code === '_lastUpdated')
-    return { kind: 'lastUpdated', values: values.map((value) => parseDate(value, name, context.now())) };
-  switch (type) {
-    case 'token':
-      return { kind: 'token', param: code, values: values.map((value) => parseToken(value, name)) };
-    case 'date':
-      return { kind: 'date', param: code, values: values.map((value) => parseDate(value, name, context.now())) };
-    case 'number':
-      return { kind: 'number', param: code, values: values.map((value) => parseNumber(value, name)) };
-    case 'quantity':
-      return { kind: 'quantity', param: code, values: values.map((value) => parseQuantity(value, name)) };
+const parseElements = (value: string): string[] => {
+  const names = value.split(',').map((name) => name.trim().replace(/^[A-Z][A-Za-z]*\./, ''));
+  if (names.some((name) => !/^[a-z][A-Za-z]*$/.test(name)))
+    throw invalid(`_elements: '${value}' is no list of elements`);
+  return names;
+};
+
+/** Parameters that shape the answer and do not select; false if `name` is none of them. */
+const takeShape = (shape: Shape, name: string, value: string, context: SearchContext): boolean => {
+  const [base = '', ...modifiers] = name.split(':');
+  switch (base) {
+    case '_count':
+      shape.count = parseCount(value, context);
+      return true;
+    case '_sort':
+      shape.sort = value.split(',').map((key) => sortKey(key, shape.types, context));
+      return true;
+    case '_summary':
+      shape.summary = oneOf('_summary', value, SUMMARIES);
+      return true;
+    case '_total':
+      shape.total = oneOf('_total', value, TOTALS);
+      return true;
+    case '_elements':
+      shape.elements = parseElements(value);
+      return true;
+    case '_include':
+    case '_revinclude':
+      shape.includes.push(parseInclude(base, modifiers, value, shape.types, context));
+      return true;
+    case '_contained':
+    case '_containedType':
+      throw notSupported(`${base}: contained resources are not searched`);
     default:
-      return { kind: 'uri', param: code, values: values.map(unescaped) };
+      return false;
   }
 };
 
-const selection = (type: string, [name, text]: Pair, context: SearchContext): Clause => {
-  const [code = '', ...modifiers] = name.split(':');
-  const modifier = modifiers.join(':');
-  const parameter = context.parameters.of(type).get(code);
-  if (parameter === undefined || !isSearchable(parameter)) {
-    const reason = parameter === undefined ? `has no search parameter` : `cannot be searched by`;
-    throw notSupported(`${type} ${reason} '${code}'; GET [base]/metadata lists what is possible`);
-  }
-  const values = splitEscaped(text, ',');
-  if (values.some((value) => value.trim() === '')) throw invalid(`${name}: a value is empty`);
-  const most = COMPARED.has(parameter.type) ? Math.min(COMPARED_VALUES, context.maximumValues) : context.maximumValues;
-  if (values.length > most)
-    throw invalid(`${name}: ${values.length} values; at most ${most} are possible in one such parameter`);
-  return clauseOf(parameter, modifier, name, values, context);
-};
-
-const isUnsupported = (error: unknown): error is FhirError =>
+const isUnknown = (error: unknown): error is FhirError =>
   error instanceof FhirError && error.issues[0]?.code === 'not-supported';
 
-/**
- * Parses the parameters of a search for resources of `type`. Throws a FhirError 400 for what is malformed, and, unless
- * lenient, for what the server does not know.
- */
-export const parseSearch = (type: string, pairs: readonly Pair[], context: SearchContext): ParsedSearch => {
-  const clauses: Clause[] = [];
-  const used: Pair[] = [];
-  const warnings: Issue[] = [];
-  const shape: Shape = { count: context.defaultCount, isCount: false };
-  let total = 0;
+/** `_type` decides what the others mean, so it is read first. */
+const typesFirst = (pairs: readonly Pair[]): Pair[] => [
+  ...pairs.filter(([name]) => name === '_type'),
+  ...pairs.filter(([name]) => name !== '_type'),
+];
 
-  const take = (pair: Pair): Pair => {
-    const [name, value] = pair;
-    if (SHAPING.has(name) && used.some(([earlier]) => earlier === name)) throw invalid(`${name}: stands twice`);
-    switch (name) {
-      case '_count':
-        shape.count = parseCount(value, context);
-        return [name, String(shape.count)];
-      case '_sort':
-        shape.sort = parseSort(value);
-        return pair;
-      case '_summary':
-        shape.isCount = parseSummary(value);
-        return pair;
-      default:
-        total += splitEscaped(value, ',').length;
-        if (total > TOTAL_VALUES) throw invalid(`More than ${TOTAL_VALUES} values in one search; divide it`);
-        if (clauses.push(selection(type, pair, context)) > TOTAL_PARAMETERS)
-          throw invalid(`More than ${TOTAL_PARAMETERS} parameters in one search; divide it`);
-        return pair;
-    }
+/**
+ * Parses the parameters of a search. Throws a FhirError 400 for what is malformed, and, unless lenient, for what the
+ * server does not know.
+ */
+export const parseSearch = (scope: SearchScope, pairs: readonly Pair[], context: SearchContext): ParsedSearch => {
+  let total = 0;
+  let parameters = 0;
+  const used = new Map<Pair, Pair>();
+  const warnings: Issue[] = [];
+  const clauses = new Map<string, Clause[]>();
+  const isOneType = scope.types.length === 1;
+  const shape: Shape = {
+    types: scope.types,
+    count: context.defaultCount,
+    sort: [],
+    includes: [],
+    total: 'none',
+    summary: 'false',
+    elements: undefined,
   };
 
-  for (const pair of pairs) {
-    try {
-      used.push(take(pair));
-    } catch (error) {
-      if (!context.isLenient || !isUnsupported(error)) throw error;
-      const diagnostics = `Ignored: ${error.message}`;
-      warnings.push({ severity: 'warning', code: 'not-supported', diagnostics });
+  const take = (pair: Pair): void => {
+    const [name, value] = pair;
+    if (SHAPING.has(name) && [...used.keys()].some(([earlier]) => earlier === name))
+      throw invalid(`${name}: stands twice`);
+    if (name === '_type' && !isOneType) {
+      shape.types = parseTypes(value, shape);
+    } else if (!takeShape(shape, name, value, context)) {
+      total += splitEscaped(value, ',').length;
+      if (total > TOTAL_VALUES) throw invalid(`More than ${TOTAL_VALUES} values in one search; divide it`);
+      if (++parameters > TOTAL_PARAMETERS)
+        throw invalid(`More than ${TOTAL_PARAMETERS} parameters in one search; divide it`);
+      const made = shape.types.map((type) => [type, parseClause(type, name, value, context)] as const);
+      for (const [type, clause] of made) clauses.set(type, [...(clauses.get(type) ?? []), clause]);
     }
-  }
-  const { isCount, ...rest } = shape;
-  return { query: { type, clauses, ...rest }, used, warnings, isCount: isCount || shape.count === 0 };
+    used.set(pair, name === '_count' ? [name, String(shape.count)] : pair);
+  };
+
+  for (const pair of typesFirst(pairs))
+    try {
+      take(pair);
+    } catch (error) {
+      if (!context.isLenient || !isUnknown(error)) throw error;
+      warnings.push({ severity: 'warning', code: 'not-supported', diagnostics: `Ignored: ${error.message}` });
+    }
+  if (shape.elements !== undefined && shape.summary !== 'false')
+    throw invalid('_elements and _summary cannot be used together');
+  const searches = shape.types.map((type) => ({
+    type,
+    clauses: [...scope.clausesOf(type), ...(clauses.get(type) ?? [])],
+  }));
+  return {
+    query: { searches, sort: shape.sort, count: shape.count },
+    includes: shape.includes,
+    total: shape.total,
+    summary: shape.count === 0 ? 'count' : shape.summary,
+    elements: shape.elements,
+    used: pairs.flatMap((pair) => (used.has(pair) ? [used.get(pair) as Pair] : [])),
+    warnings,
+  };
 };

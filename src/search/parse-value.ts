@@ -6,11 +6,16 @@
 import { instantRange } from '../fhir/date-time.ts';
 import { invalid } from '../fhir/fhir-error.ts';
 import { isId, parseReference, type Reference } from '../fhir/reference.ts';
-import { PREFIXES, type Prefix, type QuantityValue, type RangeValue, type TokenValue } from './search-query.ts';
+import type { SearchContext } from './search-context.ts';
+import {
+  type NearValue,
+  PREFIXES,
+  type Prefix,
+  type QuantityValue,
+  type RangeValue,
+  type TokenValue,
+} from './search-query.ts';
 import { splitEscaped, unescaped } from './split-value.ts';
-
-/** `ap` reaches this share of the value, or of the time between a date and now, to both sides. */
-const APPROXIMATE_SHARE = 0.1;
 
 const PREFIXED = new RegExp(`^(${PREFIXES.join('|')})?(.*)$`, 's');
 /** More digits than any measurement has are refused, as exact arithmetic with millions of them takes its time. */
@@ -30,14 +35,16 @@ export const parseToken = (text: string, name: string): TokenValue => {
   return code === '' ? { system: unescaped(first) } : { system: unescaped(first), code };
 };
 
-/** A date with its prefix; `now` is for `ap`. In a query string a `+` that was not encoded has become a space. */
-export const parseDate = (text: string, name: string, now: number): RangeValue => {
+type DateContext = Pick<SearchContext, 'now' | 'zoneOffsetMinutes' | 'approximateShare'>;
+
+/** A date with its prefix. In a query string a `+` that was not encoded has become a space. */
+export const parseDate = (text: string, name: string, context: DateContext): RangeValue => {
   const { prefix, rest } = prefixed(unescaped(text));
-  const range = instantRange(rest.replace(' ', '+'));
+  const range = instantRange(rest.replace(' ', '+'), context.zoneOffsetMinutes);
   if (range === undefined)
     throw invalid(`${name}: '${rest}' is not a date such as 2024, 2024-02, 2024-02-29 or 2024-02-29T13:45:00Z`);
   if (prefix !== 'ap') return { prefix, ...range };
-  const reach = Math.abs(now - (range.lo + range.hi) / 2) * APPROXIMATE_SHARE;
+  const reach = Math.abs(context.now() - (range.lo + range.hi) / 2) * context.approximateShare;
   return { prefix, lo: range.lo - reach, hi: range.hi + reach };
 };
 
@@ -60,7 +67,7 @@ const impliedRange = ([, sign, whole, fraction = '', exponent = '0']: readonly s
  *
  * @see https://hl7.org/fhir/R4/search.html#number
  */
-export const parseNumber = (text: string, name: string): RangeValue => {
+export const parseNumber = (text: string, name: string, approximateShare: number): RangeValue => {
   const { prefix, rest } = prefixed(text.trim());
   const match = NUMBER.exec(rest);
   if (match === null) throw invalid(`${name}: '${rest}' is not a number such as 5.4, -3 or 1e2`);
@@ -72,7 +79,7 @@ export const parseNumber = (text: string, name: string): RangeValue => {
     case 'ne':
       return { prefix, lo, hi };
     case 'ap': {
-      const reach = Math.abs(value) * APPROXIMATE_SHARE;
+      const reach = Math.abs(value) * approximateShare;
       return { prefix, lo: Math.min(lo, value - reach), hi: Math.max(hi, value + reach) };
     }
     default:
@@ -81,9 +88,9 @@ export const parseNumber = (text: string, name: string): RangeValue => {
 };
 
 /** `[number]`, `[number]|[system]|[code]` or `[number]||[code or unit]`. */
-export const parseQuantity = (text: string, name: string): QuantityValue => {
+export const parseQuantity = (text: string, name: string, approximateShare: number): QuantityValue => {
   const [number = '', ...unit] = splitEscaped(text, '|').map(unescaped);
-  const range = parseNumber(number, name);
+  const range = parseNumber(number, name, approximateShare);
   if (unit.length === 0) return range;
   const [system = '', code = ''] = unit;
   if (unit.length !== 2) throw invalid(`${name}: '${text}' is not [number]|[system]|[code]`);
@@ -112,4 +119,19 @@ export const parseReferenceValue = (text: string, name: string, context: Referen
   throw invalid(
     `${name}: '${value}' is not a reference such as Patient/123, 123 or http://example.org/fhir/Patient/123`,
   );
+};
+
+const KILOMETRES: Readonly<Record<string, number>> = { km: 1, m: 0.001, '[mi_i]': 1.609344, '[mi_us]': 1.609347 };
+const DEFAULT_KILOMETRES = 50;
+
+/** `[latitude]|[longitude]|[distance]|[units]`, the last two optional. @see https://hl7.org/fhir/R4/location.html#search */
+export const parseNear = (text: string, name: string): NearValue => {
+  const [latitude, longitude, distance, unit = 'km', ...more] = splitEscaped(text, '|').map(unescaped);
+  const factor = KILOMETRES[unit === '' ? 'km' : unit];
+  const kilometres = distance === undefined || distance === '' ? DEFAULT_KILOMETRES : Number(distance) * (factor ?? 0);
+  const value = { latitude: Number(latitude || 'x'), longitude: Number(longitude || 'x'), kilometres };
+  const isPlace = Math.abs(value.latitude) <= 90 && Math.abs(value.longitude) <= 180;
+  if (more.length > 0 || factor === undefined || !isPlace || !(kilometres >= 0))
+    throw invalid(`${name}: '${text}' is not [latitude]|[longitude]|[distance]|km`);
+  return value;
 };

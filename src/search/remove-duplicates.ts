@@ -1,6 +1,7 @@
 import type { IndexEntry } from './index-entry.ts';
 
 const isSame = (one: IndexEntry, other: IndexEntry): boolean => {
+  if (one.param !== other.param) return false;
   switch (one.kind) {
     case 'token':
       return other.kind === 'token' && one.code === other.code && one.system === other.system;
@@ -22,6 +23,8 @@ const isSame = (one: IndexEntry, other: IndexEntry): boolean => {
       return other.kind === 'reference' && one.id === other.id && one.type === other.type;
     case 'uri':
       return other.kind === 'uri' && one.value === other.value;
+    case 'text':
+      return false;
   }
 };
 

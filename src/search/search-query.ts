@@ -5,6 +5,7 @@
  * @see https://hl7.org/fhir/R4/search.html
  */
 import type { Reference } from '../fhir/reference.ts';
+import type { IndexEntry } from './index-entry.ts';
 
 /** @see https://hl7.org/fhir/R4/search.html#prefix */
 export const PREFIXES = ['eq', 'ne', 'gt', 'lt', 'ge', 'le', 'sa', 'eb', 'ap'] as const;
@@ -34,7 +35,18 @@ export interface QuantityValue extends RangeValue {
 
 export type StringMatch = 'starts' | 'contains' | 'exact';
 
-export type Clause =
+/** How a `uri` matches: exactly, or also what is below it (`http://a/b` is below `http://a`). */
+export type UriMatch = 'exact' | 'below';
+
+/** Degrees and kilometres. */
+export interface NearValue {
+  readonly latitude: number;
+  readonly longitude: number;
+  readonly kilometres: number;
+}
+
+/** Clauses that look at the values of one parameter; these may also stand for the components of a composite. */
+export type ValueClause =
   | { readonly kind: 'token'; readonly param: string; readonly values: readonly TokenValue[] }
   | { readonly kind: 'string'; readonly param: string; readonly match: StringMatch; readonly values: readonly string[] }
   | { readonly kind: 'date'; readonly param: string; readonly values: readonly RangeValue[] }
@@ -42,25 +54,70 @@ export type Clause =
   | { readonly kind: 'quantity'; readonly param: string; readonly values: readonly QuantityValue[] }
   /** As in the index: a resource of this server, or, with `type` '', another url. */
   | { readonly kind: 'reference'; readonly param: string; readonly values: readonly Reference[] }
-  | { readonly kind: 'uri'; readonly param: string; readonly values: readonly string[] }
-  | { readonly kind: 'id'; readonly values: readonly string[] }
-  | { readonly kind: 'lastUpdated'; readonly values: readonly RangeValue[] };
+  | { readonly kind: 'uri'; readonly param: string; readonly match: UriMatch; readonly values: readonly string[] };
 
-export interface Sort {
-  readonly by: 'lastUpdated' | 'id';
-  readonly descending: boolean;
+export type Clause =
+  | ValueClause
+  | { readonly kind: 'id'; readonly values: readonly string[] }
+  | { readonly kind: 'lastUpdated'; readonly values: readonly RangeValue[] }
+  /** Whether the resource has a value for the parameter, which is indexed as entries of `entries`. */
+  | {
+      readonly kind: 'missing';
+      readonly param: string;
+      readonly entries: IndexEntry['kind'];
+      readonly isMissing: boolean;
+    }
+  /** One of `values` holds: all of its component clauses in the same element. */
+  | { readonly kind: 'composite'; readonly values: readonly (readonly ValueClause[])[] }
+  /** Words, all of which the text must have; of the whole resource or of its narrative. */
+  | { readonly kind: 'text'; readonly param: '_content' | '_text'; readonly values: readonly string[] }
+  | { readonly kind: 'near'; readonly param: string; readonly values: readonly NearValue[] }
+  | { readonly kind: 'not'; readonly clause: Clause }
+  | { readonly kind: 'any'; readonly clauses: readonly Clause[] }
+  /** A reference of the resource leads to a resource of `type` that matches. */
+  | { readonly kind: 'chain'; readonly param: string; readonly type: string; readonly clause: Clause }
+  /** A resource of `type` that matches has a reference to the resource. */
+  | { readonly kind: 'has'; readonly param: string; readonly type: string; readonly clause: Clause };
+
+export type SortKey =
+  | { readonly by: 'lastUpdated' | 'id'; readonly isDescending: boolean }
+  /** By the parameter's smallest value, or, descending, its largest; resources without a value come last. */
+  | {
+      readonly by: 'param';
+      readonly param: string;
+      readonly entries: 'token' | 'string' | 'date' | 'number' | 'quantity' | 'reference' | 'uri';
+      readonly isDescending: boolean;
+    };
+
+/** What is asked of one type. */
+export interface TypeSearch {
+  readonly type: string;
+  readonly clauses: readonly Clause[];
 }
 
 export interface SearchQuery {
-  readonly type: string;
-  readonly clauses: readonly Clause[];
-  /** Undefined: the order of whatever index leads, the same on every page. */
-  readonly sort?: Sort;
+  /** Several for a search over types: their matches one type behind the other, or, with a sort, together. */
+  readonly searches: readonly TypeSearch[];
+  /** Empty: the order of whatever index leads, the same on every page. */
+  readonly sort: readonly SortKey[];
   /** The most matches of one page; 0 asks for the total alone. */
   readonly count: number;
   /** Where the page before ended: a store's own sort key, given back as it came. */
   readonly after?: PageKey;
 }
 
+/** What is to be shown beside the matches: `_include` follows references, `_revinclude` follows them backwards. */
+export interface Include {
+  readonly direction: 'forward' | 'reverse';
+  /** The type that has the reference; undefined for `*`, any. */
+  readonly type: string | undefined;
+  /** The reference parameter; undefined for `*`, all. */
+  readonly param: string | undefined;
+  /** The type that is pointed to, if only that is wanted. */
+  readonly target: string | undefined;
+  /** Whether it applies to included resources, too. */
+  readonly iterates: boolean;
+}
+
 /** Opaque outside of the store that made it. */
-export type PageKey = readonly (string | number)[];
+export type PageKey = readonly (string | number | null)[];

@@ -25,6 +25,8 @@ export interface ValueType {
   /** A FHIR type: `CodeableConcept`, `dateTime`, `BackboneElement`, `Patient`; `Resource` for any resource. */
   readonly type: string;
   readonly structure: Structure | undefined;
+  /** The value set of a required binding of the element. */
+  readonly requiredValueSet?: string | undefined;
 }
 
 export interface ValuePath extends ValueType {

@@ -207,19 +207,107 @@ test('an entry is never there twice', (t) => {
   t.end();
 });
 
-test('columns, composites and specials have no entries', (t) => {
+/** What has a name of its own, beside the words that every resource has. */
+const paramsOf = (resource: Json): string[] => {
+  const params = new Set(extract(resource).map(({ param }) => param));
+  params.delete('_content');
+  return [...params].sort();
+};
+
+test('columns of the store have no entries', (t) => {
+  const observation = { resourceType: 'Observation', id: '1', meta: { lastUpdated: '2020-01-01T00:00:00Z' } };
+  t.same(paramsOf(observation), []);
+  t.end();
+});
+
+test('composites: the components of each element, marked with its number', (t) => {
   const observation = {
     resourceType: 'Observation',
-    id: '1',
-    meta: { lastUpdated: '2020-01-01T00:00:00Z' },
-    code: { coding: [{ code: 'a' }] },
-    valueString: 'b',
+    component: [
+      { code: { coding: [{ code: 'sys' }, { code: '8480-6' }] }, valueQuantity: { value: 120, code: 'mm[Hg]' } },
+      { code: { coding: [{ code: 'no value' }] } },
+      { code: { coding: [{ code: 'dia' }] }, valueQuantity: { value: 80, code: 'mm[Hg]' } },
+    ],
   };
-  t.same([...new Set(extract(observation).map(({ param }) => param))].sort(), ['code', 'combo-code', 'value-string']);
   t.same(
-    extract({ resourceType: 'Location', position: { latitude: 1, longitude: 2 } } as { resourceType: string }),
-    [],
+    entriesOf('component-code-value-quantity#0', observation).map(({ code, element }) => [element, code]),
+    [
+      [0, 'sys'],
+      [0, '8480-6'],
+      [1, 'dia'],
+    ],
+    'an element without one of the components can never match',
   );
+  t.same(
+    entriesOf('component-code-value-quantity#1', observation).map(({ lo, element }) => [element, lo]),
+    [
+      [0, 120],
+      [1, 80],
+    ],
+  );
+  const whole = { resourceType: 'Observation', code: { coding: [{ code: 'a' }] }, valueString: 'B' };
+  t.same(entriesOf('code-value-string#0', whole), [{ system: '', code: 'a', element: 0 }]);
+  t.same(entriesOf('code-value-string#1', whole), [{ value: 'b', exact: 'B', element: 0 }]);
+  t.same(entriesOf('code-value-string', whole), [], 'no entries under its own name');
+  t.end();
+});
+
+test('the text of codes, identifiers and references is searched by :text', (t) => {
+  const observation = {
+    resourceType: 'Observation',
+    code: { text: 'Blood  Pressure', coding: [{ code: 'a', display: 'Systölic' }, { code: 'b' }] },
+    subject: { display: 'Anna Müller' },
+    identifier: [{ value: '1', type: { text: 'Accession' } }],
+  };
+  const texts = (param: string) => entriesOf(param, observation).map(({ value }) => value);
+  t.same(texts('code:text'), ['blood pressure', 'systolic']);
+  t.same(texts('subject:text'), ['anna muller']);
+  t.same(texts('identifier:text'), ['accession']);
+  t.end();
+});
+
+test('identifiers are found by their type, and references by the identifier they carry', (t) => {
+  const mr = { system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MR' };
+  const identifier = [
+    { system: 'urn:s', value: '12', type: { coding: [mr] } },
+    { value: '13' },
+    { type: { coding: [mr] } },
+  ];
+  t.same(entriesOf('identifier:of-type', { resourceType: 'Patient', identifier }), [
+    { system: mr.system, code: 'MR|12' },
+  ]);
+  const subject = { identifier: { system: 'urn:s', value: '12' } };
+  t.same(entriesOf('subject:identifier', { resourceType: 'Observation', subject }), [{ system: 'urn:s', code: '12' }]);
+  t.same(entriesOf('subject', { resourceType: 'Observation', subject }), [], 'a search by id does not find it');
+  t.end();
+});
+
+test('the words of the narrative, and those of the whole resource without ids, links and data', (t) => {
+  const patient = {
+    resourceType: 'Patient',
+    id: 'notword',
+    text: { status: 'generated', div: '<div><table><td>Anna</td><td>M&uuml;ller &amp; S&#246;hne</td></table></div>' },
+    name: [{ family: 'Schmidt' }],
+    photo: [{ data: 'bm90d29yZA==', url: 'http://example.org/notword' }],
+    managingOrganization: { reference: 'Organization/notword' },
+  };
+  const [narrative] = entriesOf('_text', patient) as [{ text: string }];
+  t.match(narrative.text, /^\s*Anna\s+M.*ller & S\u00f6hne\s*$/, 'cells are words of their own');
+  const [content] = entriesOf('_content', patient) as [{ text: string }];
+  t.match(content.text, /Anna/);
+  t.match(content.text, /Schmidt/);
+  t.notMatch(content.text, /notword|bm90|[<>]/);
+  t.same(entriesOf('_text', { resourceType: 'Patient', active: true }), []);
+  const long = { resourceType: 'Basic', text: { div: `<div>${'word '.repeat(100_000)}</div>` } };
+  t.ok(extract(long).every((entry) => entry.kind !== 'text' || entry.text.length <= 100_000));
+  t.end();
+});
+
+test('the place of a Location has two numbers of one element', (t) => {
+  const location = { resourceType: 'Location', position: { latitude: 52.5, longitude: -13.25 } };
+  t.same(entriesOf('near#0', location), [{ lo: 52.5, hi: 52.5, element: 0 }]);
+  t.same(entriesOf('near#1', location), [{ lo: -13.25, hi: -13.25, element: 0 }]);
+  t.same(paramsOf({ resourceType: 'Location', position: { latitude: 1 } }), []);
   t.end();
 });
 
@@ -229,10 +317,7 @@ test('a value that is only extended says nothing', (t) => {
     _birthDate: { id: 'a' },
     name: [{ _family: { id: 'b' }, given: [null], _given: [{ id: 'c' }] }],
   };
-  t.same(
-    extract(patient).map(({ param }) => param),
-    ['deceased'],
-  );
+  t.same(paramsOf(patient), ['deceased']);
   t.end();
 });
 
@@ -245,15 +330,17 @@ test('an expression beyond the compiler is interpreted', (t) => {
     targets: [],
     components: [],
   };
-  const only = createExtractor(structures, { of: () => new Map([[parameter.code, parameter]]) }, BASE_URL);
+  const parameters = { of: () => new Map([[parameter.code, parameter]]), byUrl: () => undefined };
+  const only = createExtractor(structures, parameters, BASE_URL);
   const patient = {
     resourceType: 'Patient',
     name: [{ given: ['A'] }, { given: ['B', 'C'] }],
     contact: [{ name: { family: 'D' } }],
   };
-  t.same(only(patient), [
+  t.match(only(patient), [
     { kind: 'string', param: 'first-given', value: 'b', exact: 'B' },
     { kind: 'string', param: 'first-given', value: 'd', exact: 'D' },
+    { kind: 'text' },
   ]);
   t.end();
 });
@@ -276,6 +363,8 @@ const isSound = (entry: IndexEntry): boolean => {
       return entry.id !== '' && (entry.type === '' || structures.isResourceType(entry.type));
     case 'uri':
       return entry.value !== '';
+    case 'text':
+      return (entry.param === '_content' || entry.param === '_text') && entry.text !== '';
   }
 };
 
@@ -292,6 +381,6 @@ test('every example of the specification gives sound and distinct entries', { sk
     t.equal(new Set(entries.map((entry) => Object.values(entry).join('\n'))).size, entries.length, name);
   }
   t.comment(JSON.stringify([...kinds]));
-  t.same([...kinds.keys()].sort(), ['date', 'number', 'quantity', 'reference', 'string', 'token', 'uri']);
+  t.same([...kinds.keys()].sort(), ['date', 'number', 'quantity', 'reference', 'string', 'text', 'token', 'uri']);
   t.end();
 });

@@ -17,16 +17,7 @@ test('a page token that was changed in any character is refused', (t) => {
   for (let at = 0; at < token.length; at++)
     for (const other of ['A', 'b', '0', '.', '']) {
       const changed = token.slice(0, at) + other + token.slice(at + 1);
-      // The last character of base64 has bits that mean nothing, so the same bytes can be written in two ways.
-      if (changed === token || (at === token.length - 1 && other !== '')) continue;
-      let key: unknown;
-      try {
-        key = tokens.read(changed, SCOPE);
-      } catch (error) {
-        if ((error as { status?: number }).status === 400) continue;
-        throw error;
-      }
-      t.same(key, [0, 1704067200000, 42], `accepted with '${other}' at ${at}`);
+      if (changed !== token) t.throws(() => tokens.read(changed, SCOPE), refused, `'${other}' at ${at}`);
     }
   for (const text of ['', '.', 'a.b', '[1]', `${token}x`, token.slice(0, -5), `x${token}`, '%00', 'ü.ü'])
     t.throws(() => tokens.read(text, SCOPE), refused, text);

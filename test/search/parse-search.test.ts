@@ -1,28 +1,6 @@
 import { test } from 'tap';
-import { loadSearchParameters } from '../../src/definitions/search-parameters.ts';
-import { parseSearch, type SearchContext } from '../../src/search/parse-search.ts';
-
-const parameters = loadSearchParameters();
-const context: SearchContext = {
-  parameters,
-  resourceTypes: ['Patient', 'Group', 'Device', 'Location', 'Observation', 'Practitioner'],
-  baseUrl: 'http://localhost/fhir',
-  defaultCount: 50,
-  maximumCount: 1000,
-  maximumValues: 200,
-  isLenient: false,
-  now: () => Date.UTC(2024, 0, 1),
-};
-
-/** As a server decodes it. */
-const parse = (type: string, query: string, more: Partial<SearchContext> = {}) =>
-  parseSearch(type, [...new URLSearchParams(query)], { ...context, ...more });
-const clausesOf = (type: string, query: string) => parse(type, query).query.clauses;
-const refused = (message: RegExp, code = 'invalid') => ({
-  name: 'FhirError',
-  status: 400,
-  issues: [{ severity: 'error', code, diagnostics: message }],
-});
+import type { SearchScope } from '../../src/search/parse-search.ts';
+import { clausesOf, parse, parseIn, refused, scopeOf } from './parsing.ts';
 
 test('each kind of parameter becomes a clause of its kind', (t) => {
   t.same(clausesOf('Patient', 'gender=male'), [{ kind: 'token', param: 'gender', values: [{ code: 'male' }] }]);
@@ -42,7 +20,9 @@ test('each kind of parameter becomes a clause of its kind', (t) => {
   t.same(clausesOf('RiskAssessment', 'probability=gt0.8'), [
     { kind: 'number', param: 'probability', values: [{ prefix: 'gt', lo: 0.8, hi: 0.8 }] },
   ]);
-  t.same(clausesOf('ValueSet', 'url=http://x/A'), [{ kind: 'uri', param: 'url', values: ['http://x/A'] }]);
+  t.same(clausesOf('ValueSet', 'url=http://x/A'), [
+    { kind: 'uri', param: 'url', match: 'exact', values: ['http://x/A'] },
+  ]);
   t.same(clausesOf('Patient', '_id=a,b'), [{ kind: 'id', values: ['a', 'b'] }]);
   t.same(clausesOf('Patient', '_lastUpdated=lt2024-01-02'), [
     { kind: 'lastUpdated', values: [{ prefix: 'lt', lo: Date.UTC(2024, 0, 2), hi: Date.UTC(2024, 0, 3) }] },
@@ -99,18 +79,23 @@ test('an unknown parameter is refused, and ignored with a warning if the client 
     '',
     '__proto__',
     'constructor',
-    '_has:Observation:patient:code',
-    '_text',
-    '_content',
     '_filter',
+    '_type',
+    '_has',
+    '_has:Observation:patient:nothing',
+    'organization.nothing',
+    'organization:Organization',
+    '_contained',
   ])
-    t.throws(() => parse('Patient', `${encodeURIComponent(name)}=x`), refused(/metadata/, 'not-supported'), name);
-  const { query, used, warnings } = parse('Patient', 'nmae=x&gender=male&_total=none', { isLenient: true });
-  t.same(query.clauses, [{ kind: 'token', param: 'gender', values: [{ code: 'male' }] }]);
+    t.throws(() => parse('Patient', `${encodeURIComponent(name)}=x`), refused(/./, 'not-supported'), name);
+  const { query, used, warnings } = parse('Patient', 'nmae=x&gender=male&_filter=x', { isLenient: true });
+  t.same(query.searches, [
+    { type: 'Patient', clauses: [{ kind: 'token', param: 'gender', values: [{ code: 'male' }] }] },
+  ]);
   t.same(used, [['gender', 'male']], 'the self link shows what was used');
   t.match(warnings, [
     { severity: 'warning', code: 'not-supported', diagnostics: /nmae/ },
-    { severity: 'warning', code: 'not-supported', diagnostics: /_total/ },
+    { severity: 'warning', code: 'not-supported', diagnostics: /_filter/ },
   ]);
   t.throws(
     () => parse('Patient', 'birthdate=x', { isLenient: true }),
@@ -122,19 +107,22 @@ test('an unknown parameter is refused, and ignored with a warning if the client 
 
 test('a modifier that is not possible is refused', (t) => {
   const wrong = [
-    'gender:not=male',
-    'name:missing=true',
-    'gender:text=x',
+    'name:not=x',
+    'name:text=x',
+    'near:missing=true',
+    '_text:missing=true',
+    '_content:exact=x',
+    '_id:missing=true',
     'birthdate:exact=2000',
     'name:Exact=x',
     'name:exact:x=y',
-    'general-practitioner:identifier=x',
-    'identifier:of-type=x',
     '_id:exact=x',
-    'link:above=x',
+    'link:contains=x',
+    'gender:identifier=x',
     'organization:Nothing=1',
   ];
-  for (const query of wrong) t.throws(() => parse('Patient', query), refused(/modifier/, 'not-supported'), query);
+  for (const query of wrong)
+    t.throws(() => parse('Patient', query), refused(/modifier|cannot|has no|no search/, 'not-supported'), query);
   t.match(parse('Patient', 'name:phonetic=x', { isLenient: true }).warnings, [{ diagnostics: /phonetic/ }]);
   t.end();
 });
@@ -148,48 +136,96 @@ test('an empty value is refused', (t) => {
 
 test('_count has a default and a limit, and the self link shows what is used', (t) => {
   t.equal(parse('Patient', '').query.count, 50);
-  t.match(parse('Patient', '_count=7'), { query: { count: 7 }, used: [['_count', '7']], isCount: false });
+  t.match(parse('Patient', '_count=7'), { query: { count: 7 }, used: [['_count', '7']], summary: 'false' });
   t.match(parse('Patient', '_count=99999999999999999999'), { query: { count: 1000 }, used: [['_count', '1000']] });
-  t.match(parse('Patient', '_count=0'), { query: { count: 0 }, isCount: true }, 'R4 treats it as _summary=count');
+  t.match(parse('Patient', '_count=0'), { query: { count: 0 }, summary: 'count' }, 'R4 treats it as _summary=count');
   for (const value of ['-1', '1.5', 'x', '', '1e3', '+1', '10,20'])
     t.throws(() => parse('Patient', `_count=${encodeURIComponent(value)}`), refused(/^_count: /), value);
   t.throws(() => parse('Patient', '_count=1&_count=2'), refused(/^_count: stands twice/));
   t.end();
 });
 
-test('_summary=count asks for the total alone', (t) => {
-  t.match(parse('Patient', 'gender=male&_summary=count'), {
-    isCount: true,
-    used: [
-      ['gender', 'male'],
-      ['_summary', 'count'],
-    ],
-  });
-  t.match(parse('Patient', '_summary=false'), { isCount: false });
-  for (const value of ['true', 'text', 'data', 'COUNT', ''])
-    t.throws(() => parse('Patient', `_summary=${value}`), refused(/^_summary: /, 'not-supported'), value);
+test('_summary, _total and _elements say how the answer is shown', (t) => {
+  for (const summary of ['true', 'text', 'data', 'count', 'false'])
+    t.match(parse('Patient', `_summary=${summary}`), { summary, used: [['_summary', summary]] });
+  t.throws(() => parse('Patient', '_summary=COUNT'), refused(/^_summary: /));
+  t.equal(parse('Patient', '').total, 'none');
+  for (const total of ['none', 'estimate', 'accurate']) t.match(parse('Patient', `_total=${total}`), { total });
+  t.throws(() => parse('Patient', '_total=all'), refused(/^_total: /));
+  t.same(parse('Patient', '_elements=name,Patient.gender').elements, ['name', 'gender']);
+  t.equal(parse('Patient', '').elements, undefined);
+  t.throws(() => parse('Patient', '_elements=name.family'), refused(/^_elements: /));
+  t.throws(() => parse('Patient', '_elements=name&_summary=true'), refused(/together/));
   t.end();
 });
 
-test('_sort takes the keys that the store can sort by', (t) => {
-  t.same(parse('Patient', '').query.sort, undefined);
-  t.same(parse('Patient', '_sort=_lastUpdated').query.sort, { by: 'lastUpdated', descending: false });
-  t.same(parse('Patient', '_sort=-_lastUpdated').query.sort, { by: 'lastUpdated', descending: true });
-  t.same(parse('Patient', '_sort=_id').query.sort, { by: 'id', descending: false });
-  t.same(parse('Patient', '_sort=-_id').query.sort, { by: 'id', descending: true });
-  for (const value of ['name', '--_id', '_id,-_lastUpdated', '', '%2B_id'])
-    t.throws(() => parse('Patient', `_sort=${value}`), refused(/^_sort: /, 'not-supported'), value);
+test('_sort takes several keys, each ascending or descending', (t) => {
+  t.same(parse('Patient', '').query.sort, []);
+  t.same(parse('Patient', '_sort=-_lastUpdated,_id').query.sort, [
+    { by: 'lastUpdated', isDescending: true },
+    { by: 'id', isDescending: false },
+  ]);
+  t.same(parse('Observation', '_sort=-date,code,value-quantity,subject').query.sort, [
+    { by: 'param', param: 'date', entries: 'date', isDescending: true },
+    { by: 'param', param: 'code', entries: 'token', isDescending: false },
+    { by: 'param', param: 'value-quantity', entries: 'quantity', isDescending: false },
+    { by: 'param', param: 'subject', entries: 'reference', isDescending: false },
+  ]);
+  for (const value of ['--_id', '', '%2B_id', 'nothing', '_text', '_has', '_list', '_type', 'name:exact'])
+    t.throws(() => parse('Patient', `_sort=${value}`), refused(/./, 'not-supported'), value);
+  t.throws(() => parse('Location', '_sort=near'), refused(/^_sort: /, 'not-supported'));
+  t.throws(() => parse('Observation', '_sort=code-value-string'), refused(/^_sort: /, 'not-supported'));
   t.throws(() => parse('Patient', '_sort=_id&_sort=-_id'), refused(/^_sort: stands twice/));
-  const lenient = parse('Patient', '_sort=name', { isLenient: true });
-  t.equal(lenient.query.sort, undefined);
+  t.throws(
+    () => parseIn(scopeOf('Observation', 'Task'), '_sort=-focus,code,value'),
+    refused(/./, 'not-supported'),
+    'unknown in one of the types',
+  );
+  t.throws(() => parseIn(scopeOf('ActivityDefinition', 'Substance'), '_sort=_id,name'), refused(/./, 'not-supported'));
+  const lenient = parse('Patient', '_sort=nothing', { isLenient: true });
+  t.same(lenient.query.sort, []);
   t.same(lenient.used, []);
+  t.end();
+});
+
+test('_include and _revinclude name a type, a parameter, and perhaps a target', (t) => {
+  const includes = (query: string) => parse('Observation', query).includes;
+  const forward = { direction: 'forward', type: 'Observation', target: undefined, iterates: false };
+  t.same(includes('_include=Observation:subject'), [{ ...forward, param: 'subject' }]);
+  t.same(includes('_include=Observation:subject:Patient'), [{ ...forward, param: 'subject', target: 'Patient' }]);
+  t.same(includes('_include:iterate=Observation:subject'), [{ ...forward, param: 'subject', iterates: true }]);
+  t.same(includes('_include=Observation:*'), [{ ...forward, param: undefined }]);
+  t.match(includes('_include=*'), [{ direction: 'forward', param: undefined }]);
+  t.match(includes('_revinclude=Group:member'), [{ direction: 'reverse', type: 'Group', param: 'member' }]);
+  for (const value of ['Observation', 'Nothing:subject', 'Observation:subject:Nothing', 'Observation:code', ''])
+    t.throws(() => includes(`_include=${value}`), refused(/^_include: /), value);
+  t.throws(() => includes('_include:deep=*'), refused(/modifier/, 'not-supported'));
+  t.throws(() => includes('_include=Observation:nothing'), refused(/nothing/, 'not-supported'));
+  t.end();
+});
+
+test('a search of several types asks each for the same, and adds what the scope asks', (t) => {
+  const scope: SearchScope = {
+    types: ['Patient', 'Practitioner', 'Observation'],
+    clausesOf: (type) => [{ kind: 'id', values: [`of ${type}`] }],
+  };
+  const { query } = parseIn(scope, 'gender=male&_type=Practitioner,Patient');
+  const gender = { kind: 'token', param: 'gender', values: [{ code: 'male' }] };
+  t.same(query.searches, [
+    { type: 'Patient', clauses: [{ kind: 'id', values: ['of Patient'] }, gender] },
+    { type: 'Practitioner', clauses: [{ kind: 'id', values: ['of Practitioner'] }, gender] },
+  ]);
+  t.throws(() => parseIn(scope, 'gender=male'), refused(/Observation/, 'not-supported'), 'unknown in one of the types');
+  t.throws(() => parseIn(scope, '_type=Nothing'), refused(/^_type: /));
   t.end();
 });
 
 test('a search has limits on its values and parameters', (t) => {
   const list = (length: number, value = 'x'): string => Array.from({ length }, (_, at) => `${value}${at}`).join();
-  t.equal(clausesOf('Patient', `identifier=${list(200)}`)[0]?.values.length, 200);
+  const [clause] = clausesOf('Patient', `identifier=${list(200)}`);
+  t.equal(clause?.kind === 'token' ? clause.values.length : 0, 200);
   t.throws(() => parse('Patient', `identifier=${list(201)}`), refused(/^identifier: 201 values; at most 200/));
+  t.throws(() => parse('Patient', `identifier:text=${list(21)}`), refused(/^identifier:text: 21 values; at most 20/));
   t.throws(() => parse('Patient', `name=${list(21)}`), refused(/^name: 21 values; at most 20/));
   t.throws(() => parse('Patient', `birthdate=${list(21, '20')}`), refused(/^birthdate: 21 values; at most 20/));
   t.throws(

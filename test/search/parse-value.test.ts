@@ -1,6 +1,7 @@
 import { test } from 'tap';
 import {
   parseDate,
+  parseNear,
   parseNumber,
   parseQuantity,
   parseReferenceValue,
@@ -10,6 +11,8 @@ import { PREFIXES } from '../../src/search/search-query.ts';
 import { splitEscaped, unescaped } from '../../src/search/split-value.ts';
 
 const NOW = Date.UTC(2024, 5, 1);
+const SHARE = 0.1;
+const dates = { now: () => NOW, zoneOffsetMinutes: 0, approximateShare: SHARE };
 const utc = (text: string): number => Date.parse(text);
 const refused = (message: RegExp) => ({ name: 'FhirError', status: 400, message });
 
@@ -44,14 +47,14 @@ test('a number stands for all that rounds to it', (t) => {
     ['0.3', 0.25, 0.35],
   ];
   for (const [text, lo, hi] of ranges) {
-    t.same(parseNumber(text, 'n'), { prefix: 'eq', lo, hi }, text);
-    t.same(parseNumber(`ne${text}`, 'n'), { prefix: 'ne', lo, hi }, `ne${text}`);
+    t.same(parseNumber(text, 'n', SHARE), { prefix: 'eq', lo, hi }, text);
+    t.same(parseNumber(`ne${text}`, 'n', SHARE), { prefix: 'ne', lo, hi }, `ne${text}`);
   }
   t.end();
 });
 
 test('1e2 has one significant digit: R4 names the range 95 to 105, its rule 50 to 150; both hold at least the first', (t) => {
-  const { lo, hi } = parseNumber('1e2', 'n');
+  const { lo, hi } = parseNumber('1e2', 'n', SHARE);
   t.ok(lo <= 95 && hi >= 105);
   t.ok(lo >= 50 && hi <= 150);
   t.end();
@@ -65,10 +68,10 @@ test('a comparison is with exactly the number, whatever its digits', (t) => {
       ['-5.4', -5.4],
       ['1e2', 100],
     ] as const)
-      t.same(parseNumber(prefix + text, 'n'), { prefix, lo: value, hi: value });
-  t.same(parseNumber('ap100', 'n'), { prefix: 'ap', lo: 90, hi: 110 }, '10% to both sides');
-  t.same(parseNumber('ap-100', 'n'), { prefix: 'ap', lo: -110, hi: -90 });
-  t.same(parseNumber('ap1', 'n'), { prefix: 'ap', lo: 0.5, hi: 1.5 }, 'at least what it stands for');
+      t.same(parseNumber(prefix + text, 'n', SHARE), { prefix, lo: value, hi: value });
+  t.same(parseNumber('ap100', 'n', SHARE), { prefix: 'ap', lo: 90, hi: 110 }, '10% to both sides');
+  t.same(parseNumber('ap-100', 'n', SHARE), { prefix: 'ap', lo: -110, hi: -90 });
+  t.same(parseNumber('ap1', 'n', SHARE), { prefix: 'ap', lo: 0.5, hi: 1.5 }, 'at least what it stands for');
   t.end();
 });
 
@@ -92,34 +95,37 @@ test('what is no number is refused', (t) => {
     '١',
   ];
   for (const text of [...wrong, '1'.repeat(1_000_000)]) {
-    t.throws(() => parseNumber(text, 'n'), refused(/^n: .*not a number/), text.slice(0, 20));
-    t.throws(() => parseQuantity(`${text}|s|c`, 'n'), refused(/^n: .*not a number/), text.slice(0, 20));
+    t.throws(() => parseNumber(text, 'n', SHARE), refused(/^n: .*not a number/), text.slice(0, 20));
+    t.throws(() => parseQuantity(`${text}|s|c`, 'n', SHARE), refused(/^n: .*not a number/), text.slice(0, 20));
   }
-  t.throws(() => parseNumber('1e999', 'n'), refused(/^n: .*too large/));
+  t.throws(() => parseNumber('1e999', 'n', SHARE), refused(/^n: .*too large/));
   t.end();
 });
 
 test('a quantity is a number, or a number with system and code, or with a code or unit of any system', (t) => {
   const range = { prefix: 'eq', lo: 5.35, hi: 5.45 };
-  t.same(parseQuantity('5.4', 'q'), range);
-  t.same(parseQuantity('5.4|http://unitsofmeasure.org|mg', 'q'), {
+  t.same(parseQuantity('5.4', 'q', SHARE), range);
+  t.same(parseQuantity('5.4|http://unitsofmeasure.org|mg', 'q', SHARE), {
     ...range,
     system: 'http://unitsofmeasure.org',
     code: 'mg',
   });
-  t.same(parseQuantity('5.4||mg', 'q'), { ...range, system: '', code: 'mg' });
-  t.same(parseQuantity('5.4|http://unitsofmeasure.org|', 'q'), { ...range, system: 'http://unitsofmeasure.org' });
-  t.same(parseQuantity('le5.4|http://unitsofmeasure.org|mg', 'q'), {
+  t.same(parseQuantity('5.4||mg', 'q', SHARE), { ...range, system: '', code: 'mg' });
+  t.same(parseQuantity('5.4|http://unitsofmeasure.org|', 'q', SHARE), {
+    ...range,
+    system: 'http://unitsofmeasure.org',
+  });
+  t.same(parseQuantity('le5.4|http://unitsofmeasure.org|mg', 'q', SHARE), {
     prefix: 'le',
     lo: 5.4,
     hi: 5.4,
     system: 'http://unitsofmeasure.org',
     code: 'mg',
   });
-  t.same(parseQuantity('5.4||a\\|b', 'q'), { ...range, system: '', code: 'a|b' });
-  t.throws(() => parseQuantity('5.4|mg', 'q'), refused(/^q: .*\[number\]\|\[system\]\|\[code\]/));
-  t.throws(() => parseQuantity('5.4|s|mg|x', 'q'), refused(/^q: /));
-  t.throws(() => parseQuantity('|s|mg', 'q'), refused(/^q: /), 'R4 knows no unit without a number');
+  t.same(parseQuantity('5.4||a\\|b', 'q', SHARE), { ...range, system: '', code: 'a|b' });
+  t.throws(() => parseQuantity('5.4|mg', 'q', SHARE), refused(/^q: .*\[number\]\|\[system\]\|\[code\]/));
+  t.throws(() => parseQuantity('5.4|s|mg|x', 'q', SHARE), refused(/^q: /));
+  t.throws(() => parseQuantity('|s|mg', 'q', SHARE), refused(/^q: /), 'R4 knows no unit without a number');
   t.end();
 });
 
@@ -138,9 +144,9 @@ test('a date stands for the whole time that it names', (t) => {
   for (const [text, lo, hi] of ranges)
     for (const prefix of PREFIXES) {
       if (prefix === 'ap') continue;
-      t.same(parseDate(prefix + text, 'd', NOW), { prefix, lo: utc(lo), hi: utc(hi) }, prefix + text);
+      t.same(parseDate(prefix + text, 'd', dates), { prefix, lo: utc(lo), hi: utc(hi) }, prefix + text);
     }
-  t.same(parseDate('2013', 'd', NOW), parseDate('eq2013', 'd', NOW), 'no prefix is eq');
+  t.same(parseDate('2013', 'd', dates), parseDate('eq2013', 'd', dates), 'no prefix is eq');
   const wrong = [
     '',
     'x',
@@ -156,19 +162,51 @@ test('a date stands for the whole time that it names', (t) => {
     '2013-01-14T10:00:00+15:00',
     '0000',
   ];
-  for (const text of wrong) t.throws(() => parseDate(text, 'd', NOW), refused(/^d: .*is not a date/), text);
+  for (const text of wrong) t.throws(() => parseDate(text, 'd', dates), refused(/^d: .*is not a date/), text);
   t.end();
 });
 
 test('about a date is 10% of the time between it and now, to both sides', (t) => {
-  const { prefix, lo, hi } = parseDate('ap2024-05-22', 'd', NOW);
+  const { prefix, lo, hi } = parseDate('ap2024-05-22', 'd', dates);
   const middle = utc('2024-05-22T12:00:00Z');
   const reach = (NOW - middle) / 10;
   t.equal(prefix, 'ap');
   t.equal(lo, utc('2024-05-22T00:00:00Z') - reach);
   t.equal(hi, utc('2024-05-23T00:00:00Z') + reach);
-  const future = parseDate('ap2034-05-22', 'd', NOW);
+  const future = parseDate('ap2034-05-22', 'd', dates);
   t.ok(future.lo < utc('2034-05-22T00:00:00Z') && future.hi > utc('2034-05-23T00:00:00Z'));
+  t.end();
+});
+
+test('about has the reach that the configuration names', (t) => {
+  const { lo, hi } = parseDate('ap2024-05-22', 'd', { ...dates, approximateShare: 0 });
+  t.same([lo, hi], [utc('2024-05-22'), utc('2024-05-23')]);
+  t.same(parseNumber('ap100', 'n', 0.5), { prefix: 'ap', lo: 50, hi: 150 });
+  t.end();
+});
+
+test('a time without a zone is of the zone of the configuration, and one with a zone is not', (t) => {
+  const east = { ...dates, zoneOffsetMinutes: 120 };
+  t.same(parseDate('2024-05-22', 'd', east), {
+    prefix: 'eq',
+    lo: utc('2024-05-21T22:00:00Z'),
+    hi: utc('2024-05-22T22:00:00Z'),
+  });
+  t.equal(parseDate('2024-05-22T10:00', 'd', east).lo, utc('2024-05-22T08:00:00Z'));
+  t.equal(parseDate('2024-05-22T10:00:00Z', 'd', east).lo, utc('2024-05-22T10:00:00Z'));
+  t.end();
+});
+
+test('a place is a latitude and a longitude, with a distance in kilometres, metres or miles', (t) => {
+  const place = { latitude: 52.5, longitude: -13.25 };
+  t.same(parseNear('52.5|-13.25|10|km', 'near'), { ...place, kilometres: 10 });
+  t.same(parseNear('52.5|-13.25|10', 'near'), { ...place, kilometres: 10 }, 'kilometres by default');
+  t.same(parseNear('52.5|-13.25|10|', 'near'), { ...place, kilometres: 10 });
+  t.same(parseNear('52.5|-13.25|500|m', 'near'), { ...place, kilometres: 0.5 });
+  t.equal(Math.round(parseNear('52.5|-13.25|1000|[mi_i]', 'near').kilometres), 1609);
+  t.ok(parseNear('52.5|-13.25', 'near').kilometres > 0, 'the server chooses a distance');
+  for (const text of ['', '52.5', '|', '91|0', '0|181', 'x|0', '0|x', '0|0|x', '0|0|-1', '0|0|1|ell', '0|0|1|km|x'])
+    t.throws(() => parseNear(text, 'near'), refused(/^near: /), text);
   t.end();
 });
 
