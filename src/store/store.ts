@@ -6,7 +6,7 @@ import { FhirError } from '../fhir/fhir-error.ts';
 import type { Reference } from '../fhir/reference.ts';
 import type { ResourceText } from '../fhir/resource-text.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
-import type { PageKey, SearchQuery } from '../search/search-query.ts';
+import type { Include, PageKey, SearchQuery } from '../search/search-query.ts';
 
 /** One version of a resource. Versions count from 1; a deletion is a version without text. */
 export interface Version extends Reference {
@@ -72,12 +72,36 @@ export class RefusedWrite extends FhirError {
   }
 }
 
+/** One resource (type and id), one type, or everything. */
+export interface HistoryScope {
+  readonly type?: string;
+  readonly id?: string;
+}
+
+export interface HistoryPage {
+  readonly count: number;
+  /** Versions made at this instant or later, in milliseconds since 1970 UTC. */
+  readonly since?: number;
+  /** Versions that were current at some time of this period. */
+  readonly at?: { readonly lo: number; readonly hi: number };
+  readonly after?: PageKey;
+}
+
 export interface Store {
   /** The current version, also if it is a deletion; or version `version`. */
   read(reference: Reference, version?: number): Promise<Version | undefined>;
-  /** All versions of a resource, newest first. */
-  history(reference: Reference, page: { count: number; after?: PageKey }): Promise<Page<Version>>;
+  /** Versions, newest first; deletions are versions, too. */
+  history(scope: HistoryScope, page: HistoryPage): Promise<Page<Version>>;
   search(query: SearchQuery): Promise<Page<Version>>;
+  /**
+   * What `includes` lead to from the matches, each once and without the matches themselves, at most `limit`. `isCut`
+   * says whether there is more.
+   */
+  related(
+    matches: readonly Reference[],
+    includes: readonly Include[],
+    limit: number,
+  ): Promise<{ readonly items: readonly Version[]; readonly isCut: boolean }>;
   /** The exact number of matches. */
   count(query: SearchQuery): Promise<number>;
   /**

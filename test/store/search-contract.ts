@@ -1,79 +1,102 @@
 /** What every store must find: exactly what the reference matcher finds, page by page, also while others write. */
 import fc from 'fast-check';
 import { type Test, test } from 'tap';
+import type { Reference } from '../../src/fhir/reference.ts';
 import type { IndexEntry } from '../../src/search/index-entry.ts';
 import type { Clause, RangeValue, SearchQuery } from '../../src/search/search-query.ts';
 import type { Store, Version, Write } from '../../src/store/store.ts';
+import { IDS, TYPES } from './contract/entry-arbitraries.ts';
 import { allPages, deleted, resourceOf, searchOf, token, updated } from './contract/resources.ts';
-import { type Change, countedFrom, type RandomSearch, randomRun } from './contract/search-arbitraries.ts';
-import { type IndexedResource, matchingIds } from './search-reference.ts';
+import { settings } from './contract/run-settings.ts';
+import {
+  type Change,
+  countedFrom,
+  type RandomRun,
+  type RandomSearch,
+  randomRun,
+} from './contract/search-arbitraries.ts';
+import { testWords } from './contract/words.ts';
+import { type IndexedResource, matchesOf, nameOf } from './search-reference.ts';
 
-/** CONSILIUM_TEST_RUNS makes the long form, CONSILIUM_TEST_SEED repeats a run. */
-const settings = (t: Test, runs: number): { numRuns: number; seed: number; endOnFailure: boolean } => {
-  const seed = Number(process.env['CONSILIUM_TEST_SEED'] ?? Date.now() & 0x7fffffff);
-  t.comment(`CONSILIUM_TEST_SEED=${seed}`);
-  return { numRuns: Number(process.env['CONSILIUM_TEST_RUNS'] ?? runs), seed, endOnFailure: false };
-};
-
-/** Each run has a resource type of its own, so that all share one store. */
-let types = 0;
-const newType = (): string => `Type${++types}`;
-
-/** What is stored of one type, kept in step with the store. */
+/** What is stored of all types, kept in step with the store. */
 interface Model {
-  readonly type: string;
   readonly start: number;
   readonly resources: Map<string, IndexedResource>;
 }
 
 let contents = 0;
 
-const commitChanges = async (store: Store, { type, resources }: Model, changes: readonly Change[]): Promise<void> => {
-  const writes = changes.map(([id, entries]): Write => {
+const commitChanges = async (store: Store, { resources }: Model, changes: readonly Change[]): Promise<void> => {
+  const writes = changes.map(([{ type, id }, entries]): Write => {
     const resource = resourceOf(type, id, `"content":${++contents}`);
     return entries === undefined ? deleted(resource) : updated(resource, entries);
   });
   const written = await store.commit(writes);
-  for (const [position, [id, entries]] of changes.entries()) {
-    if (entries === undefined) resources.delete(id);
-    else resources.set(id, { id, entries, lastUpdated: written[position]?.lastUpdated ?? 0 });
+  for (const [position, [reference, entries]] of changes.entries()) {
+    const name = nameOf(reference);
+    if (entries === undefined) resources.delete(name);
+    else resources.set(name, { ...reference, entries, lastUpdated: written[position]?.lastUpdated ?? 0 });
   }
 };
 
 const milliseconds = (count: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, count));
 
-const isInOrder = (items: readonly Version[], { sort }: RandomSearch): boolean =>
-  items.every((item, position) => {
-    const before = items[position - 1];
-    if (sort === undefined || before === undefined) return true;
-    const [first, second] = sort.descending ? [item, before] : [before, item];
-    return sort.by === 'id' ? first.id < second.id : first.lastUpdated <= second.lastUpdated;
+const namesOf = (items: readonly Reference[]): string[] => items.map(nameOf);
+
+/** The order in which a store has equals: nothing has the parameter that this sorts by. */
+const rankIn = async (store: Store, types: readonly string[]): Promise<Map<string, number>> => {
+  const items = await allPages(store, {
+    searches: types.map((type) => ({ type, clauses: [] })),
+    sort: [{ by: 'param', param: 'nothing', entries: 'string', isDescending: false }],
+    count: 1000,
   });
-
-const queryOf = ({ type, start }: Model, { clauses, sort, count }: RandomSearch): SearchQuery => ({
-  ...searchOf(type, countedFrom(start, clauses), count),
-  ...(sort === undefined ? {} : { sort }),
-});
-
-/** Throws unless the store finds what the matcher finds. */
-const checkSearch = async (store: Store, model: Model, search: RandomSearch): Promise<void> => {
-  const query = queryOf(model, search);
-  const expected = matchingIds([...model.resources.values()], query);
-  const items = await allPages(store, query);
-  const ids = items.map(({ id }) => id);
-  const report = (): string => `${JSON.stringify(query)}\nfound ${ids}\nexpected ${expected}`;
-  if (ids.toSorted().join() !== expected.join()) throw new Error(`Found something else: ${report()}`);
-  if (!isInOrder(items, search)) throw new Error(`Not in order: ${report()}`);
-  const inOnePage = (await allPages(store, { ...query, count: 100 })).map(({ id }) => id);
-  if (inOnePage.join() !== ids.join()) throw new Error(`Another order in one page: ${inOnePage}, ${report()}`);
-  const total = await store.count(query);
-  if (total !== expected.length) throw new Error(`Counted ${total}: ${report()}`);
-  for (const { id, isDeleted, lastUpdated } of items)
-    if (isDeleted || lastUpdated !== model.resources.get(id)?.lastUpdated) throw new Error(`Not current: ${id}`);
+  return new Map(items.map((item, at) => [nameOf(item), at]));
 };
 
-const openModel = async (store: Store, resources: readonly (readonly [string, readonly IndexEntry[]])[]) => {
-  const model: Model = { type: newType(), start: Date.now(), resources: new Map() };
+const queryOf = ({ start }: Model, { searches, sort, count }: RandomSearch): SearchQuery => ({
+  searches: searches.map(({ type, clauses }) => ({
+    type,
+    clauses: clauses.map((clause) => countedFrom(start, clause)),
+  })),
+  sort,
+  count,
+});
+
+/** Without a sort the matches of each type stand together, in the order of the types. */
+const isGrouped = (items: readonly Version[], { searches }: SearchQuery): boolean => {
+  const positions = items.map(({ type }) => searches.findIndex((search) => search.type === type));
+  return positions.every((position, at) => at === 0 || (positions[at - 1] ?? 0) <= position);
+};
+
+/** Throws unless the store finds what the matcher finds, in its order. */
+const checkSearch = async (store: Store, model: Model, search: RandomSearch): Promise<void> => {
+  const query = queryOf(model, search);
+  const types = query.searches.map(({ type }) => type);
+  const rank = query.sort.length === 0 ? new Map<string, number>() : await rankIn(store, types);
+  const expected = namesOf(matchesOf([...model.resources.values()], query, rank));
+  const items = await allPages(store, query);
+  const names = namesOf(items);
+  const report = (): string => `${JSON.stringify(query)}\nfound ${names}\nexpected ${expected}`;
+  if (names.toSorted().join() !== expected.toSorted().join()) throw new Error(`Found something else: ${report()}`);
+  if (query.sort.length > 0 && names.join() !== expected.join()) throw new Error(`Not in order: ${report()}`);
+  if (query.sort.length === 0 && !isGrouped(items, query)) throw new Error(`Types are mixed: ${report()}`);
+  const inOnePage = namesOf(await allPages(store, { ...query, count: 1000 }));
+  if (inOnePage.join() !== names.join()) throw new Error(`Another order in one page: ${inOnePage}, ${report()}`);
+  const total = await store.count(query);
+  if (total !== expected.length) throw new Error(`Counted ${total}: ${report()}`);
+  for (const item of items)
+    if (item.isDeleted || item.lastUpdated !== model.resources.get(nameOf(item))?.lastUpdated)
+      throw new Error(`Not current: ${nameOf(item)}`);
+};
+
+/** An empty store, but for what was deleted. */
+const emptyModel = async (store: Store): Promise<Model> => {
+  await store.commit(TYPES.flatMap((type) => IDS.map((id) => deleted({ type, id }))));
+  return { start: Date.now(), resources: new Map() };
+};
+
+const openModel = async (store: Store, resources: RandomRun['resources']): Promise<Model> => {
+  const model = await emptyModel(store);
   const half = Math.ceil(resources.length / 2);
   await commitChanges(store, model, resources.slice(0, half));
   await milliseconds(2);
@@ -97,7 +120,19 @@ const testMatches = (name: string, open: (t: Test) => Promise<Store>): void => {
   });
 };
 
-const isStable = (id: string): boolean => id <= 'g';
+const isStable = (name: string): boolean => /\/[a-g]$/.test(name);
+
+/** Chains and `_has` match by what others are, and those may change. */
+const isOwn = (clause: Clause): boolean => {
+  if (clause.kind === 'not') return isOwn(clause.clause);
+  if (clause.kind === 'any') return clause.clauses.every(isOwn);
+  return clause.kind !== 'chain' && clause.kind !== 'has';
+};
+
+const ofItself = (search: RandomSearch): RandomSearch => ({
+  ...search,
+  searches: search.searches.map(({ type, clauses }) => ({ type, clauses: clauses.filter(isOwn) })),
+});
 const CHANGES_A_PAGE = 5;
 
 const testPagesUnderWrites = (name: string, open: (t: Test) => Promise<Store>): void => {
@@ -107,16 +142,16 @@ const testPagesUnderWrites = (name: string, open: (t: Test) => Promise<Store>): 
       randomRun({ changes: 20, searches: 4 }),
       async ({ resources, changes, searches }) => {
         const model = await openModel(store, resources);
-        const allowed = changes.filter(([id]) => !isStable(id));
+        const allowed = changes.filter(([name]) => !isStable(nameOf(name)));
         for (const search of searches) {
-          const query = queryOf(model, { ...search, count: Math.min(search.count, 3) });
-          const stable = (ids: readonly string[]): string => ids.filter(isStable).sort().join();
-          const expected = stable(matchingIds([...model.resources.values()], query));
+          const query = queryOf(model, { ...ofItself(search), count: Math.min(search.count, 3) });
+          const stable = (items: readonly Reference[]): string => namesOf(items).filter(isStable).sort().join();
+          const expected = stable(matchesOf([...model.resources.values()], query, new Map()));
           const items = await allPages(store, query, async (page) => {
             const due = allowed.slice(page * CHANGES_A_PAGE, (page + 1) * CHANGES_A_PAGE);
             await Promise.all(due.map((change) => commitChanges(store, model, [change])));
           });
-          const found = stable(items.map(({ id }) => id));
+          const found = stable(items);
           if (found !== expected) throw new Error(`${JSON.stringify(query)}\nfound ${found}\nexpected ${expected}`);
         }
       },
@@ -128,10 +163,17 @@ const testPagesUnderWrites = (name: string, open: (t: Test) => Promise<Store>): 
 const DAY = 86_400_000;
 const onDay = (day: number): RangeValue => ({ prefix: 'eq', lo: day * DAY, hi: (day + 1) * DAY });
 
+const manyOf = (id: string): Reference => ({ type: 'Many', id });
+const searchMany = (clauses: readonly Clause[], count: number): RandomSearch => ({
+  searches: [{ type: 'Many', clauses }],
+  sort: [],
+  count,
+});
+
 const testManyValues = (name: string, open: (t: Test) => Promise<Store>): void => {
   test(`${name}: a search takes 1,000 codes, targets, uris or ids, and 20 texts or ranges`, async (t) => {
     const store = await open(t);
-    const model: Model = { type: newType(), start: 0, resources: new Map() };
+    const model: Model = { start: 0, resources: new Map() };
     const entriesOf = (at: number): IndexEntry[] => [
       token('t', `c${at}`, 'urn:s'),
       { kind: 'string', param: 's', value: `word ${at}.`, exact: `Word ${at}.` },
@@ -143,7 +185,7 @@ const testManyValues = (name: string, open: (t: Test) => Promise<Store>): void =
     await commitChanges(
       store,
       model,
-      Array.from({ length: 700 }, (_, at) => [`i${at}`, entriesOf(at)] as const),
+      Array.from({ length: 700 }, (_, at) => [manyOf(`i${at}`), entriesOf(at)] as const),
     );
     const numbers = Array.from({ length: 1000 }, (_, at) => at * 2);
     const few = numbers.filter((at) => at % 20 === 0 && at < 400);
@@ -158,15 +200,15 @@ const testManyValues = (name: string, open: (t: Test) => Promise<Store>): void =
         values: few.map((at) => ({ prefix: 'eq', lo: at, hi: at + 0.5, system: 'urn:u', code: 'mg' })),
       },
       { kind: 'reference', param: 'r', values: numbers.map((at) => ({ type: 'Patient', id: `p${at}` })) },
-      { kind: 'uri', param: 'w', values: numbers.map((at) => `urn:${at}`) },
+      { kind: 'uri', param: 'w', match: 'exact', values: numbers.map((at) => `urn:${at}`) },
       { kind: 'id', values: numbers.map((at) => `i${at}`) },
     ];
     const other: Clause = { kind: 'date', param: 'd', values: [{ ...onDay(200), prefix: 'ge' }] };
-    const sort = { by: 'id', descending: false } as const;
+    const sort = [{ by: 'id', isDescending: false }] as const;
     for (const clause of clauses) {
-      await checkSearch(store, model, { clauses: [clause], sort: undefined, count: 250 });
-      await checkSearch(store, model, { clauses: [clause, other], sort: undefined, count: 250 });
-      await checkSearch(store, model, { clauses: [clause], sort, count: 250 });
+      await checkSearch(store, model, searchMany([clause], 250));
+      await checkSearch(store, model, searchMany([clause, other], 250));
+      await checkSearch(store, model, { ...searchMany([clause], 250), sort });
       t.pass(clause.kind);
     }
   });
@@ -175,16 +217,16 @@ const testManyValues = (name: string, open: (t: Test) => Promise<Store>): void =
 const testManyClauses = (name: string, open: (t: Test) => Promise<Store>): void => {
   test(`${name}: a search takes 30 clauses`, async (t) => {
     const store = await open(t);
-    const model: Model = { type: newType(), start: 0, resources: new Map() };
+    const model: Model = { start: 0, resources: new Map() };
     const dates = Array.from(
       { length: 30 },
       (_, at): IndexEntry => ({ kind: 'date', param: 'd', lo: at * DAY, hi: at * DAY + 1 }),
     );
     const tokens = Array.from({ length: 30 }, (_, at) => token('t', `c${at}`));
     await commitChanges(store, model, [
-      ['all', [...dates, ...tokens]],
-      ['some', [...dates.slice(1), ...tokens.slice(1)]],
-      ['one', [dates[3] as IndexEntry]],
+      [manyOf('all'), [...dates, ...tokens]],
+      [manyOf('some'), [...dates.slice(1), ...tokens.slice(1)]],
+      [manyOf('one'), [dates[3] as IndexEntry]],
     ]);
     const asked = Array.from({ length: 30 }, (_, at) => at);
     const onDates = asked.map((at): Clause => ({ kind: 'date', param: 'd', values: [onDay(at)] }));
@@ -193,7 +235,7 @@ const testManyClauses = (name: string, open: (t: Test) => Promise<Store>): void 
       (at): Clause => ({ kind: 'date', param: 'd', values: [{ ...onDay(at % 4), prefix: 'ge' }] }),
     );
     for (const clauses of [onDates, withCodes, since, [...onDates.slice(0, 15), ...withCodes.slice(15)]])
-      await checkSearch(store, model, { clauses, sort: undefined, count: 1 });
+      await checkSearch(store, model, searchMany(clauses, 1));
     t.pass();
   });
 };
@@ -216,24 +258,76 @@ const testOrderUnderWrites = (name: string, open: (t: Test) => Promise<Store>): 
     ];
     for (const [kind, clause, entriesOf] of pairs)
       for (const rareFirst of ['token', kind]) {
-        const model: Model = { type: newType(), start: 0, resources: new Map() };
-        const both = Array.from({ length: 8 }, (_, at) => [`i${at}`, [...entriesOf(at), token('t', 'a')]] as const);
+        const type = `${kind}${rareFirst}`;
+        const model: Model = { start: 0, resources: new Map() };
+        const both = Array.from(
+          { length: 8 },
+          (_, at) => [{ type, id: `i${at}` }, [...entriesOf(at), token('t', 'a')]] as const,
+        );
         const more = (of: string) =>
           Array.from(
             { length: 20 },
-            (_, at) => [`${of}${at}`, of === 'token' ? [token('t', 'a')] : entriesOf(at)] as const,
+            (_, at) => [{ type, id: `${of}${at}` }, of === 'token' ? [token('t', 'a')] : entriesOf(at)] as const,
           );
         await commitChanges(store, model, [...both, ...more(rareFirst === 'token' ? kind : 'token').slice(0, 10)]);
-        const items = await allPages(store, searchOf(model.type, [token1, clause], 3), async (page) => {
+        const items = await allPages(store, searchOf(type, [token1, clause], 3), async (page) => {
           if (page === 0) await commitChanges(store, model, more(rareFirst));
         });
         const ids = items.map(({ id }) => id);
         t.same(
           ids.toSorted(),
-          both.map(([id]) => id),
+          both.map(([{ id }]) => id),
           `${kind}, first fewer rows of ${rareFirst}`,
         );
       }
+  });
+};
+
+const testManyLinked = (name: string, open: (t: Test) => Promise<Store>): void => {
+  test(`${name}: chains and _has through many resources find what they find through few`, async (t) => {
+    const store = await open(t);
+    const model: Model = { start: 0, resources: new Map() };
+    const MANY = 1200;
+    const patient = (at: number): Reference => ({ type: 'Patient', id: `p${at}` });
+    const change = (reference: Reference, entries: readonly IndexEntry[]): Change => [reference, entries];
+    await commitChanges(
+      store,
+      model,
+      Array.from({ length: MANY }, (_, at) =>
+        change(patient(at), [token('sex', at % 2 === 0 ? 'f' : 'm'), ...(at < 5 ? [token('rare', 'x')] : [])]),
+      ),
+    );
+    const link = (param: string, at: number): IndexEntry => ({ kind: 'reference', param, ...patient(at) });
+    await commitChanges(
+      store,
+      model,
+      Array.from({ length: MANY }, (_, at) =>
+        change(manyOf(`i${at}`), [link('subject', at % 900), link('other', (at + 1) % 900), token('status', 'final')]),
+      ),
+    );
+    const of = (param: string, code: string): Clause => ({ kind: 'token', param, values: [{ code }] });
+    const chain = (param: string, clause: Clause): Clause => ({ kind: 'chain', param, type: 'Patient', clause });
+    const has = (clause: Clause): Clause => ({ kind: 'has', param: 'subject', type: 'Many', clause });
+    const searches: [string, Clause[]][] = [
+      ['Many', [chain('subject', of('sex', 'f'))]],
+      ['Many', [chain('subject', of('sex', 'f')), chain('other', of('sex', 'm'))]],
+      ['Many', [chain('subject', of('sex', 'm')), chain('subject', of('rare', 'x'))]],
+      ['Many', [chain('subject', has(chain('other', of('rare', 'x'))))]],
+      ['Many', [chain('subject', has(chain('other', of('sex', 'm'))))]],
+      ['Many', [{ kind: 'any', clauses: [chain('subject', of('rare', 'x')), chain('other', of('sex', 'f'))] }]],
+      ['Patient', [has(of('status', 'final'))]],
+      ['Patient', [has(of('status', 'final')), of('rare', 'x')]],
+      ['Patient', [has(chain('other', of('sex', 'f')))]],
+      ['Patient', [{ kind: 'not', clause: has(of('status', 'final')) }]],
+    ];
+    for (const [type, clauses] of searches) {
+      const query: SearchQuery = { searches: [{ type, clauses }], sort: [], count: 400 };
+      const expected = namesOf(matchesOf([...model.resources.values()], query, new Map()));
+      const found = namesOf(await allPages(store, query));
+      t.ok(expected.length > 0);
+      t.equal(found.toSorted().join(), expected.toSorted().join(), JSON.stringify(clauses));
+      t.equal(await store.count(query), expected.length);
+    }
   });
 };
 
@@ -243,4 +337,6 @@ export const testStoreSearch = (name: string, open: (t: Test) => Promise<Store>)
   testOrderUnderWrites(name, open);
   testManyValues(name, open);
   testManyClauses(name, open);
+  testManyLinked(name, open);
+  testWords(name, open);
 };

@@ -4,6 +4,7 @@
  *
  * @see https://hl7.org/fhir/R4/search.html#prefix
  */
+import type { Reference } from '../../src/fhir/reference.ts';
 import type { IndexEntry } from '../../src/search/index-entry.ts';
 import { foldString } from '../../src/search/index-entry.ts';
 import type {
@@ -12,11 +13,13 @@ import type {
   QuantityValue,
   RangeValue,
   SearchQuery,
+  SortKey,
   TokenValue,
+  UriMatch,
+  ValueClause,
 } from '../../src/search/search-query.ts';
 
-export interface IndexedResource {
-  readonly id: string;
+export interface IndexedResource extends Reference {
   /** Milliseconds since 1970 UTC. */
   readonly lastUpdated: number;
   readonly entries: readonly IndexEntry[];
@@ -94,8 +97,8 @@ const matchesText = (
   return match === 'starts' ? foldString(entry.exact).startsWith(value) : foldString(entry.exact).includes(value);
 };
 
-const matchesEntry = (clause: Clause, entry: IndexEntry): boolean => {
-  if (clause.kind === 'id' || clause.kind === 'lastUpdated' || clause.param !== entry.param) return false;
+const matchesEntry = (clause: ValueClause, entry: IndexEntry): boolean => {
+  if (clause.param !== entry.param) return false;
   switch (clause.kind) {
     case 'token':
       return entry.kind === 'token' && clause.values.some((value) => matchesToken(value, entry));
@@ -111,25 +114,163 @@ const matchesEntry = (clause: Clause, entry: IndexEntry): boolean => {
         clause.values.some((value) => matchesNumber(value, entry) && matchesUnit(value, entry))
       );
     case 'reference':
-      return entry.kind === 'reference' && clause.values.some(({ type, id }) => type === entry.type && id === entry.id);
+      return entry.kind === 'reference' && clause.values.some((value) => isSameReference(value, entry));
     case 'uri':
-      return entry.kind === 'uri' && clause.values.includes(entry.value);
+      return entry.kind === 'uri' && clause.values.some((value) => matchesUri(clause.match, value, entry.value));
   }
 };
 
-const matchesClause = (clause: Clause, { id, lastUpdated, entries }: IndexedResource): boolean => {
-  if (clause.kind === 'id') return clause.values.includes(id);
-  if (clause.kind === 'lastUpdated')
-    return clause.values.some((value) => matchesDate(value, { lo: lastUpdated, hi: lastUpdated + 1 }));
-  return entries.some((entry) => matchesEntry(clause, entry));
+const isSameReference = (one: Reference, other: Reference): boolean => one.type === other.type && one.id === other.id;
+
+const matchesUri = (match: UriMatch, value: string, uri: string): boolean =>
+  uri === value || (match === 'below' && uri.startsWith(`${value}/`));
+
+const wordsOf = (text: string): string[] => foldString(text).match(/[\p{L}\p{N}]+/gu) ?? [];
+
+const hasWords = (text: string, searched: string): boolean => {
+  const words = new Set(wordsOf(text));
+  const asked = wordsOf(searched);
+  return asked.length > 0 && asked.every((word) => words.has(word));
 };
 
-/** The ids of the resources that match all clauses, in alphabetical order. */
-export const matchingIds = (
-  resources: readonly IndexedResource[],
-  { clauses }: Pick<SearchQuery, 'clauses'>,
-): string[] =>
-  resources
-    .filter((resource) => clauses.every((clause) => matchesClause(clause, resource)))
-    .map(({ id }) => id)
-    .sort();
+/** All components match entries of one element. */
+const hasElement = (components: readonly ValueClause[], entries: readonly IndexEntry[]): boolean =>
+  [...new Set(entries.map(({ element }) => element))].some(
+    (element) =>
+      element !== undefined &&
+      components.every((component) =>
+        entries.some((entry) => entry.element === element && matchesEntry(component, entry)),
+      ),
+  );
+
+const radians = (degrees: number): number => (degrees * Math.PI) / 180;
+
+/** The angle between two points of a sphere, by their vectors; the radius is that of the earth. */
+const kilometresBetween = (one: readonly [number, number], other: readonly [number, number]): number => {
+  const [a, b, c, d] = [...one, ...other].map(radians) as [number, number, number, number];
+  const cosine = Math.sin(a) * Math.sin(c) + Math.cos(a) * Math.cos(c) * Math.cos(b - d);
+  return 6371 * Math.acos(Math.min(1, Math.max(-1, cosine)));
+};
+
+const isNear = ({ param, values }: Extract<Clause, { kind: 'near' }>, entries: readonly IndexEntry[]): boolean => {
+  const degrees = [0, 1].map((at) => entries.find((entry) => entry.param === `${param}#${at}`));
+  const [latitude, longitude] = degrees.map((entry) => (entry?.kind === 'number' ? entry.lo : undefined));
+  if (latitude === undefined || longitude === undefined) return false;
+  return values.some(
+    (value) => kilometresBetween([latitude, longitude], [value.latitude, value.longitude]) <= value.kilometres,
+  );
+};
+
+/** Whether a resource refers to another by a parameter; undefined is any. */
+export const refersTo = (source: IndexedResource, param: string | undefined, target: Reference): boolean =>
+  source.entries.some(
+    (entry) =>
+      entry.kind === 'reference' &&
+      (param === undefined ? entry.element === undefined : entry.param === param) &&
+      isSameReference(entry, target),
+  );
+
+/** `all` are the resources of all types. */
+const matchesClause = (clause: Clause, resource: IndexedResource, all: readonly IndexedResource[]): boolean => {
+  const { id, lastUpdated, entries } = resource;
+  switch (clause.kind) {
+    case 'id':
+      return clause.values.includes(id);
+    case 'lastUpdated':
+      return clause.values.some((value) => matchesDate(value, { lo: lastUpdated, hi: lastUpdated + 1 }));
+    case 'missing':
+      return clause.isMissing === entries.every(({ kind, param }) => kind !== clause.entries || param !== clause.param);
+    case 'composite':
+      return clause.values.some((components) => hasElement(components, entries));
+    case 'text':
+      return entries.some(
+        (entry) =>
+          entry.kind === 'text' &&
+          entry.param === clause.param &&
+          clause.values.some((value) => hasWords(entry.text, value)),
+      );
+    case 'near':
+      return isNear(clause, entries);
+    case 'not':
+      return !matchesClause(clause.clause, resource, all);
+    case 'any':
+      return clause.clauses.some((each) => matchesClause(each, resource, all));
+    case 'chain':
+      return all.some(
+        (target) =>
+          target.type === clause.type &&
+          refersTo(resource, clause.param, target) &&
+          matchesClause(clause.clause, target, all),
+      );
+    case 'has':
+      return all.some(
+        (source) =>
+          source.type === clause.type &&
+          refersTo(source, clause.param, resource) &&
+          matchesClause(clause.clause, source, all),
+      );
+    default:
+      return entries.some((entry) => matchesEntry(clause, entry));
+  }
+};
+
+type SortValue = string | number | undefined;
+
+const valueToSortBy = (entry: IndexEntry): string | number => {
+  switch (entry.kind) {
+    case 'token':
+      return entry.code;
+    case 'reference':
+      return entry.id;
+    case 'string':
+    case 'uri':
+      return entry.value;
+    case 'text':
+      return entry.text;
+    default:
+      return entry.lo;
+  }
+};
+
+/** "the smallest value" if ascending, the largest if descending; undefined if there is none. */
+const sortValue = (key: SortKey, { id, lastUpdated, entries }: IndexedResource): SortValue => {
+  if (key.by !== 'param') return key.by === 'id' ? id : lastUpdated;
+  const values = entries
+    .filter(({ kind, param }) => kind === key.entries && param === key.param)
+    .map(valueToSortBy)
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  return key.isDescending ? values.at(-1) : values[0];
+};
+
+const compareBy = (key: SortKey, one: IndexedResource, other: IndexedResource): number => {
+  const [a, b] = [sortValue(key, one), sortValue(key, other)];
+  if (a === b) return 0;
+  if (a === undefined) return 1;
+  if (b === undefined) return -1;
+  return a < b === key.isDescending ? 1 : -1;
+};
+
+/** As `Patient/1`. */
+export const nameOf = ({ type, id }: Reference): string => `${type}/${id}`;
+
+/**
+ * The matches of all types: one type behind the other, or in the order of the sort keys. `rank` is the store's own order
+ * of equals, which goes in the direction of the first key.
+ */
+export const matchesOf = (
+  all: readonly IndexedResource[],
+  { searches, sort }: Pick<SearchQuery, 'searches' | 'sort'>,
+  rank: ReadonlyMap<string, number>,
+): IndexedResource[] => {
+  const found = searches.flatMap(({ type, clauses }) =>
+    all.filter((resource) => resource.type === type && clauses.every((clause) => matchesClause(clause, resource, all))),
+  );
+  const [first] = sort;
+  if (first === undefined) return found;
+  const rankOf = (resource: IndexedResource): number => rank.get(nameOf(resource)) ?? -1;
+  const direction = first.isDescending ? -1 : 1;
+  return found.sort((one, other) => {
+    const decisive = sort.map((key) => compareBy(key, one, other)).find((order) => order !== 0);
+    return decisive ?? direction * (rankOf(one) - rankOf(other));
+  });
+};

@@ -2,9 +2,13 @@
 import type { Test } from 'tap';
 import type { Store } from '../../src/store/store.ts';
 import { testCommits } from './contract/commits.ts';
+import { testHistories } from './contract/histories.ts';
+import { testRelated } from './contract/related.ts';
 import { testVersions } from './contract/versions.ts';
 
 export const testStoreContract = (name: string, open: (t: Test) => Promise<Store>): void => {
   testVersions(name, open);
   testCommits(name, open);
+  testHistories(name, open);
+  testRelated(name, open);
 };

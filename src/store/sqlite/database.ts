@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3-multiple-ciphers';
 
 export type Connection = Database.Database;
-export type Statement = Database.Statement;
+export type Statement = Database.Statement<unknown[]>;
 
 export interface DatabaseFile {
   readonly path: string;

@@ -2,13 +2,21 @@
  * Index entries as rows of the index tables. A row is kept as a line of JSON, `["t",param,code,system]`, beside its
  * resource: the lines of two versions are compared, and only what differs is deleted and inserted.
  */
+import { hash } from 'node:crypto';
 import type { Reference } from '../../fhir/reference.ts';
-import type { IndexEntry } from '../../search/index-entry.ts';
+import { ELEMENT_LIMIT, foldText, type IndexEntry } from '../../search/index-entry.ts';
 import type { Connection, Statement } from './database.ts';
 import { parameterSymbol, type WritableSymbols } from './symbols.ts';
 
-type Row = readonly [table: TableName, ...columns: (string | number)[]];
+/**
+ * A row without its rid. Behind the columns of the table a row of an element has the element's number: its rid is
+ * `rid * ELEMENTS + element`. The words of a resource are one row, of which only a digest is kept.
+ */
+type Row = readonly [table: TableName | 'x', ...columns: (string | number)[]];
 type TableName = 't' | 's' | 'd' | 'q' | 'r' | 'u';
+
+/** How many elements of one resource have numbers of their own. */
+export const ELEMENTS = ELEMENT_LIMIT;
 
 /** The columns of each table as rows give them; `rid` is bound last. */
 const TABLES: Readonly<Record<TableName, { name: string; columns: readonly string[] }>> = {
@@ -33,6 +41,8 @@ const storedInstant = (instant: number): number => Math.min(OPEN_INSTANT, Math.m
 
 const storedNumber = (number: number): number => Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, number));
 
+type ValueEntry = Exclude<IndexEntry, { kind: 'text' }>;
+
 /** What a row is made with: the entry's parameter and form, and the numbers of what it names. */
 interface RowContext {
   readonly param: number;
@@ -41,7 +51,7 @@ interface RowContext {
   ridOf(target: Reference): number;
 }
 
-const rowOf = (entry: IndexEntry, { param, isSole, symbols, ridOf }: RowContext): Row => {
+const rowOf = (entry: ValueEntry, { param, isSole, symbols, ridOf }: RowContext): Row => {
   const formOf = (length: number, longest: number): number => {
     if (length > longest) return FORMS.long;
     return isSole ? FORMS.sole : FORMS.several;
@@ -68,25 +78,55 @@ const rowOf = (entry: IndexEntry, { param, isSole, symbols, ridOf }: RowContext)
   }
 };
 
-/** The rows of a resource's entries, a line each. `ridOf` makes a stub for a target that is not there. */
+/** The parameters with several entries in one resource, or in one of its elements. */
+const severalOf = (entries: readonly IndexEntry[]): Set<string> => {
+  const seen = new Set<string>();
+  const several = new Set<string>();
+  for (const { param, element } of entries) {
+    const key = element === undefined ? param : `${param} ${element}`;
+    if (seen.has(key)) several.add(param);
+    seen.add(key);
+  }
+  return several;
+};
+
+/** The rows of a resource as lines, and its words. */
+export interface IndexLines {
+  readonly lines: readonly string[];
+  readonly content: string;
+  readonly narrative: string;
+}
+
+export const NO_LINES: IndexLines = { lines: [], content: '', narrative: '' };
+
+/** The rows of a resource's entries. `ridOf` makes a stub for a target that is not there. */
 export const indexLines = (
   type: string,
   entries: readonly IndexEntry[],
   symbols: WritableSymbols,
   ridOf: (target: Reference) => number,
-): string[] => {
-  const seen = new Set<string>();
-  const several = new Set<string>();
-  for (const { param } of entries) (seen.has(param) ? several : seen).add(param);
-  return entries.map((entry) => {
+): IndexLines => {
+  const lines: string[] = [];
+  const several = severalOf(entries);
+  const words = { _content: '', _text: '' };
+  for (const entry of entries) {
+    if (entry.kind === 'text') {
+      words[entry.param as keyof typeof words] = entry.text;
+      continue;
+    }
     const param = symbols.intern(parameterSymbol(type, entry.param));
-    return JSON.stringify(rowOf(entry, { param, isSole: !several.has(entry.param), symbols, ridOf }));
-  });
+    const row = rowOf(entry, { param, isSole: !several.has(entry.param), symbols, ridOf });
+    lines.push(JSON.stringify(entry.element === undefined ? row : [...row, entry.element]));
+  }
+  const { _content: content, _text: narrative } = words;
+  if (content !== '' || narrative !== '')
+    lines.push(JSON.stringify(['x', hash('sha1', `${content}\n${narrative}`, 'base64').slice(0, 16)]));
+  return { lines, content, narrative };
 };
 
 export interface IndexTables {
-  /** Turns the rows `before` of a resource into the rows `after`, both as lines. */
-  replace(rid: number, before: readonly string[], after: readonly string[]): void;
+  /** Turns the rows `before` of a resource, as lines, into the rows `after`. */
+  replace(rid: number, before: readonly string[], after: IndexLines): void;
 }
 
 export const openIndexTables = (connection: Connection): IndexTables => {
@@ -104,21 +144,28 @@ export const openIndexTables = (connection: Connection): IndexTables => {
   const remove = prepared(
     (name, columns) => `DELETE FROM ${name} WHERE ${columns.map((c) => `${c} = ?`).join(' AND ')}`,
   );
+  const insertWords = connection.prepare('INSERT INTO words (rowid, content, narrative) VALUES (?, ?, ?)');
+  const removeWords = connection.prepare('DELETE FROM words WHERE rowid = ?');
+
   const run = (statements: Record<TableName, Statement>, line: string, rid: number): void => {
     const [table, ...columns] = JSON.parse(line) as Row;
-    statements[table].run(...columns, rid);
+    if (table === 'x') return;
+    const count = TABLES[table].columns.length;
+    const element = columns[count];
+    statements[table].run(...columns.slice(0, count), element === undefined ? rid : rid * ELEMENTS + Number(element));
   };
+  const wordsOf = (lines: readonly string[]): string | undefined => lines.find((line) => line.startsWith('["x"'));
 
   return {
     replace: (rid, before, after) => {
-      if (before.length === 0) {
-        for (const line of after) run(insert, line, rid);
-        return;
-      }
-      const kept = new Set(after);
+      const kept = new Set(after.lines);
       const there = new Set(before);
       for (const line of before) if (!kept.has(line)) run(remove, line, rid);
-      for (const line of after) if (!there.has(line)) run(insert, line, rid);
+      for (const line of after.lines) if (!there.has(line)) run(insert, line, rid);
+      const words = wordsOf(after.lines);
+      if (wordsOf(before) === words) return;
+      if (wordsOf(before) !== undefined) removeWords.run(rid);
+      if (words !== undefined) insertWords.run(rid, foldText(after.content), foldText(after.narrative));
     },
   };
 };

@@ -1,5 +1,5 @@
 /** Looks up the numbers that searches need. */
-import type { Names } from './compile-clause.ts';
+import type { Names } from './compiled-clause.ts';
 import type { Connection } from './database.ts';
 import { openSymbols, parameterSymbol, type Symbols } from './symbols.ts';
 

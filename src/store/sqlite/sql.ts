@@ -9,7 +9,7 @@ const PLANNED_PARTS = 16;
 
 export const sql = (text: string, ...values: (string | number)[]): Sql => ({ text, values });
 
-export const joined = (parts: readonly Sql[], separator: string): Sql => ({
+const joined = (parts: readonly Sql[], separator: string): Sql => ({
   text: parts.map(({ text }) => text).join(separator),
   values: parts.flatMap(({ values }) => values),
 });

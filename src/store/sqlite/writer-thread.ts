@@ -3,74 +3,57 @@
  * when the whole group is durable (group commit), and none waits for more than one other group.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { RefusedWrite, StaleExpectation } from '../store.ts';
-import { type DatabaseFile, openConnection } from './database.ts';
-import { type Commit, type CommitResult, createWriter } from './writer.ts';
-
-export interface CommitMessage extends Commit {
-  readonly sequence: number;
-}
-
-/** Errors as data: their classes do not survive the way between threads. */
-export type CommitReply = { readonly sequence: number } & (
-  | Extract<CommitResult, { written: unknown }>
-  | { readonly refused: Pick<RefusedWrite, 'status' | 'issues' | 'headers' | 'position'> }
-  | { readonly stale: true }
-  | { readonly failed: { readonly message: string; readonly code: string } }
-);
+import type { Written } from '../store.ts';
+import { openConnection } from './database.ts';
+import { type Answer, announceReady, END, type Question, type ToThread } from './thread.ts';
+import { errorData } from './thread-errors.ts';
+import { type Commit, createWriter } from './writer.ts';
 
 /** The most writes that one group holds, so that a flood of small commits is answered in steps. */
 const GROUP_WRITES = 512;
 
-const reply = (sequence: number, result: CommitResult): CommitReply => {
-  if ('written' in result) return { sequence, written: result.written };
-  const { error } = result;
-  if (error instanceof StaleExpectation) return { sequence, stale: true };
-  if (error instanceof RefusedWrite) {
-    const { status, issues, headers, position } = error;
-    return { sequence, refused: { status, issues, headers, position } };
-  }
-  const { message, code } = error as { message?: string; code?: string };
-  return { sequence, failed: { message: message ?? String(error), code: code ?? '' } };
-};
+type Committed = Answer<readonly Written[]>;
 
 const serve = (port: MessagePort): void => {
   const { path, key } = workerData as { path: string; key: Uint8Array };
-  const file: DatabaseFile = { path, key: Buffer.from(key) };
-  const connection = openConnection(file, 'write');
+  const connection = openConnection({ path, key: Buffer.from(key) }, 'write');
   const writer = createWriter(connection, Date.now);
 
-  const commitGroup = (group: readonly CommitMessage[]): CommitReply[] => {
+  const commitGroup = (group: readonly Question<Commit>[]): Committed[] => {
     try {
-      const results = writer.commitAll(group);
-      return group.map(({ sequence }, position) => reply(sequence, results[position] as CommitResult));
+      const results = writer.commitAll(group.map(({ request }) => request));
+      return results.map((result, position): Committed => {
+        const { sequence } = group[position] as Question<Commit>;
+        return 'written' in result
+          ? { sequence, result: result.written }
+          : { sequence, error: errorData(result.error) };
+      });
     } catch (error) {
       // One commit that the database cannot take must not take its neighbours with it.
-      if (group.length > 1) return group.flatMap((message) => commitGroup([message]));
-      return group.map(({ sequence }) => reply(sequence, { error }));
+      if (group.length > 1) return group.flatMap((question) => commitGroup([question]));
+      return group.map(({ sequence }) => ({ sequence, error: errorData(error) }));
     }
   };
 
-  port.on('message', (first: CommitMessage | 'close') => {
-    const group: CommitMessage[] = [];
+  port.on('message', (first: ToThread<Commit>) => {
+    const group: Question<Commit>[] = [];
     let writes = 0;
-    let closes = false;
-    for (let message: CommitMessage | 'close' | undefined = first; message !== undefined; ) {
-      if (message === 'close') {
-        closes = true;
+    let ends = false;
+    for (let message: ToThread<Commit> | undefined = first; message !== undefined; ) {
+      if (message === END) {
+        ends = true;
         break;
       }
       group.push(message);
-      writes += message.writes.length;
+      writes += message.request.writes.length;
       message = writes < GROUP_WRITES ? receiveMessageOnPort(port)?.message : undefined;
     }
     if (group.length > 0) port.postMessage(commitGroup(group));
-    if (closes) {
-      connection.close();
-      port.close();
-    }
+    if (!ends) return;
+    connection.close();
+    port.close();
   });
-  port.postMessage([]);
+  announceReady(port);
 };
 
 if (parentPort === null) throw new Error('This file runs in a worker thread');

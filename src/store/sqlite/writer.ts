@@ -6,9 +6,11 @@ import { FhirError, type Issue, issue } from '../../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../../fhir/reference.ts';
 import { type ResourceText, stampedText } from '../../fhir/resource-text.ts';
 import { type Expectation, RefusedWrite, StaleExpectation, type Write, type Written } from '../store.ts';
+import { createBudget } from './budget.ts';
 import type { Connection } from './database.ts';
-import { indexLines, openIndexTables } from './index-rows.ts';
+import { indexLines, NO_LINES, openIndexTables } from './index-rows.ts';
 import { openNames } from './names.ts';
+import { createRunner } from './plan.ts';
 import { createSearcher } from './search.ts';
 import { openSymbols } from './symbols.ts';
 
@@ -17,7 +19,7 @@ export interface Commit {
   readonly expected: readonly Expectation[];
 }
 
-export type CommitResult = { readonly written: readonly Written[] } | { readonly error: unknown };
+type CommitResult = { readonly written: readonly Written[] } | { readonly error: unknown };
 
 interface Writer {
   /** Applies all, each whole or not at all, and returns when they are durable. Throws if the database itself fails. */
@@ -46,7 +48,9 @@ const linesOf = (rows: string): string[] => (rows === '' ? [] : rows.split('\n')
 
 export const createWriter = (connection: Connection, now: () => number): Writer => {
   const symbols = openSymbols(connection);
-  const searcher = createSearcher(connection, openNames(connection, symbols));
+  // A condition within a commit has been searched before, within the limits of a search.
+  createBudget(connection, { milliseconds: Number.POSITIVE_INFINITY, rows: Number.POSITIVE_INFINITY });
+  const searcher = createSearcher(createRunner(connection, openNames(connection, symbols)));
   const index = openIndexTables(connection);
   const select = connection.prepare<[number, string], Row>(
     'SELECT rid, version, updated, live, index_rows, body FROM resource WHERE type = ? AND id = ?',
@@ -59,7 +63,9 @@ export const createWriter = (connection: Connection, now: () => number): Writer 
   const change = connection.prepare(
     'UPDATE resource SET version = ?, updated = ?, live = ?, index_rows = ?, body = ? WHERE rid = ?',
   );
-  const archive = connection.prepare('INSERT INTO history (rid, version, updated, live, body) VALUES (?, ?, ?, ?, ?)');
+  const archive = connection.prepare(
+    'INSERT INTO history (rid, type, version, updated, live, body) SELECT rid, type, version, updated, live, body FROM resource WHERE rid = ?',
+  );
   const rids = new Map<string, number>();
   const freshRids: string[] = [];
   let clock = 0;
@@ -83,7 +89,7 @@ export const createWriter = (connection: Connection, now: () => number): Writer 
   };
 
   const supersede = (row: Row): void => {
-    archive.run(row.rid, row.version, row.updated, row.live, row.body);
+    archive.run(row.rid);
   };
 
   const save = ({ resource, entries }: Saved, row: Row | undefined, lastUpdated: number): Written => {
@@ -91,9 +97,9 @@ export const createWriter = (connection: Connection, now: () => number): Writer 
     const body = Buffer.from(stampedText(resource, { version, lastUpdated }));
     const rid = row?.rid ?? ridOf(resource);
     if (row !== undefined && row.version > 0) supersede(row);
-    const lines = indexLines(resource.type, entries, symbols, ridOf);
-    index.replace(rid, linesOf(row?.index_rows ?? ''), lines);
-    change.run(version, lastUpdated, 1, lines.join('\n'), body, rid);
+    const rows = indexLines(resource.type, entries, symbols, ridOf);
+    index.replace(rid, linesOf(row?.index_rows ?? ''), rows);
+    change.run(version, lastUpdated, 1, rows.lines.join('\n'), body, rid);
     const outcome = row === undefined || row.live === 0 ? 'created' : 'updated';
     return { type: resource.type, id: resource.id, outcome, version, lastUpdated };
   };
@@ -129,7 +135,7 @@ export const createWriter = (connection: Connection, now: () => number): Writer 
     if (row === undefined || row.live === 0)
       return { type, id, outcome: 'unchanged', version: row?.version ?? 0, lastUpdated: row?.updated ?? 0 };
     supersede(row);
-    index.replace(row.rid, linesOf(row.index_rows), []);
+    index.replace(row.rid, linesOf(row.index_rows), NO_LINES);
     change.run(row.version + 1, lastUpdated, 0, '', EMPTY, row.rid);
     return { type, id, outcome: 'deleted', version: row.version + 1, lastUpdated };
   };

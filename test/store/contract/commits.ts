@@ -192,7 +192,7 @@ const testReplacedEntries = (name: string, open: (t: Test) => Promise<Store>): v
         { kind: 'date', param: 'date', values: [range] },
         { kind: 'number', param: 'number', values: [range] },
         { kind: 'quantity', param: 'value', values: [range] },
-        { kind: 'uri', param: 'url', values: [mark] },
+        { kind: 'uri', param: 'url', match: 'exact', values: [mark] },
         withSubject(mark),
       ];
     };

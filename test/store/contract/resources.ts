@@ -44,8 +44,8 @@ export const withToken = (param: string, code: string, system?: string): Clause 
 });
 
 export const searchOf = (type: string, clauses: readonly Clause[], count = 100): SearchQuery => ({
-  type,
-  clauses,
+  searches: [{ type, clauses }],
+  sort: [],
   count,
 });
 

@@ -14,13 +14,13 @@ import { type Test, test } from 'tap';
 import { openConnection, prepareDatabase, StoreUnusable } from '../../../src/store/sqlite/database.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/open-store.ts';
 import { created, deleted, idsOf, resourceOf, token, updated, withToken } from '../contract/resources.ts';
-import { CHECK_BYTES, KEY, temporaryFolder } from './temporary-store.ts';
+import { CHECK_BYTES, KEY, OPTIONS, temporaryFolder } from './temporary-store.ts';
 
 const OTHER_KEY = Buffer.alloc(32, 0x5c);
 const NAME = 'Brzeczyszczykiewicz';
 const PATIENT = { type: 'Patient', id: 'p0' };
 
-const open = (path: string, key = KEY) => openSqliteStore({ path, key, checkBytes: CHECK_BYTES });
+const open = (path: string, key = KEY) => openSqliteStore({ ...OPTIONS, path, key });
 
 const patient = (at: number) => resourceOf('Patient', `p${at}`, `"name":[{"family":"${NAME}"}],"content":${at}`);
 

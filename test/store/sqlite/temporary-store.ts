@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
-import { openSqliteStore } from '../../../src/store/sqlite/open-store.ts';
+import { openSqliteStore, type SqliteStoreOptions } from '../../../src/store/sqlite/open-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 
 export const KEY = Buffer.alloc(32, 0xc5);
@@ -17,9 +17,20 @@ export const temporaryFolder = (t: Test): string => {
   return folder;
 };
 
-export const openTemporaryStore = async (t: Test): Promise<Store> => {
+/** How these tests open a store, beside its path. */
+export const OPTIONS = {
+  key: KEY,
+  checkBytes: CHECK_BYTES,
+  searchThreads: 1,
+  searchLimits: { milliseconds: 30_000, rows: 10_000_000 },
+};
+
+export const openTemporaryStore = async (
+  t: Test,
+  more: Partial<Pick<SqliteStoreOptions, 'searchThreads' | 'searchLimits'>> = {},
+): Promise<Store> => {
   const folder = temporaryFolder(t);
-  const store = await openSqliteStore({ path: join(folder, 'store.db'), key: KEY, checkBytes: CHECK_BYTES });
+  const store = await openSqliteStore({ path: join(folder, 'store.db'), ...OPTIONS, ...more });
   t.teardown(() => store.close());
   return store;
 };

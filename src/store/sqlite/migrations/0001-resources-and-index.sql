@@ -19,17 +19,19 @@ CREATE TABLE resource (
   UNIQUE (type, id)
 ) STRICT;
 CREATE INDEX resource_by_type ON resource (type) WHERE live = 1;
-CREATE INDEX resource_by_updated ON resource (type, updated) WHERE live = 1;
+CREATE INDEX resource_by_updated ON resource (type, updated) WHERE version > 0;
 
 -- Versions that are no longer current. A deletion has an empty body.
 CREATE TABLE history (
   rid INTEGER NOT NULL,
+  type INTEGER NOT NULL,
   version INTEGER NOT NULL,
   updated INTEGER NOT NULL,
   live INTEGER NOT NULL,
   body BLOB NOT NULL,
   UNIQUE (rid, version)
 ) STRICT;
+CREATE INDEX history_by_updated ON history (type, updated);
 
 -- The index tables. Each primary key is the covering index of its kind of search; `param` is the symbol of a type's
 -- parameter ('Observation.code'). The second index of a table finds the values of one resource.
@@ -84,9 +86,17 @@ CREATE TABLE reference (
   PRIMARY KEY (param, target, rid)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX reference_by_resource ON reference (rid, param);
+
 CREATE TABLE uri (
   param INTEGER NOT NULL,
   value TEXT NOT NULL,
   rid INTEGER NOT NULL,
   PRIMARY KEY (param, value, rid)
 ) STRICT, WITHOUT ROWID;
+
+-- The words of each resource and of its narrative; the texts themselves are in the resource.
+CREATE VIRTUAL TABLE words USING fts5(
+  content, narrative,
+  content = '', contentless_delete = 1, detail = 'column', tokenize = 'unicode61 remove_diacritics 2'
+);

@@ -1,0 +1,92 @@
+/**
+ * Versions newest first: of one resource, of a type, or of all. Current versions and superseded ones stand in two
+ * tables; a page takes the newest of both.
+ *
+ * @see https://hl7.org/fhir/R4/http.html#history
+ */
+import type { PageKey } from '../../search/search-query.ts';
+import type { HistoryPage, HistoryScope, Page } from '../store.ts';
+import { counted } from './budget.ts';
+import { NOTHING } from './compiled-clause.ts';
+import type { Connection } from './database.ts';
+import type { Runner } from './plan.ts';
+import { allOf, type Sql, sql } from './sql.ts';
+
+interface Found {
+  readonly rid: number;
+  readonly version: number;
+  readonly updated: number;
+}
+
+const newestFirst = (a: Found, b: Found): number => b.updated - a.updated || b.rid - a.rid || b.version - a.version;
+
+/** Versions of the period: begun before its end, and not superseded before its start. */
+const wasCurrent = ({ lo, hi }: { lo: number; hi: number }): Sql =>
+  sql(
+    'v.updated < ? AND NOT EXISTS (SELECT 1 FROM resource n WHERE n.rid = v.rid AND n.version > v.version AND n.updated <= ?)' +
+      ' AND NOT EXISTS (SELECT 1 FROM history n WHERE n.rid = v.rid AND n.version > v.version AND n.updated <= ?)',
+    hi,
+    lo,
+    lo,
+  );
+
+const rowsOf = (
+  table: 'resource' | 'history',
+  scope: Sql,
+  page: HistoryPage,
+  limit: number,
+  runner: Runner,
+): Found[] => {
+  const { after, since, at } = page;
+  const condition = allOf([
+    sql(counted('v.rid')),
+    scope,
+    sql('v.version > 0'),
+    ...(since === undefined ? [] : [sql('v.updated >= ?', since)]),
+    ...(at === undefined ? [] : [wasCurrent(at)]),
+    ...(after === undefined
+      ? []
+      : [
+          sql(
+            'v.updated <= ? AND (v.updated, v.rid, v.version) < (?, ?, ?)',
+            after[0] as number,
+            ...(after as number[]),
+          ),
+        ]),
+  ]);
+  const rows = runner.rows(
+    sql(
+      `SELECT v.rid, v.version, v.updated FROM ${table} v WHERE ${condition.text} ORDER BY v.updated DESC, v.rid DESC, v.version DESC LIMIT ?`,
+      ...condition.values,
+      limit,
+    ),
+  );
+  return rows.map(([rid, version, updated]) => ({ rid, version, updated }) as Found);
+};
+
+const scopesOf = ({ type, id }: HistoryScope, connection: Connection, { names }: Runner): Sql[] => {
+  if (type !== undefined && id !== undefined) return [sql('v.rid = ?', names.rid({ type, id }) ?? NOTHING)];
+  if (type !== undefined) return [sql('v.type = ?', names.symbol(type) ?? NOTHING)];
+  const types = connection.prepare('SELECT DISTINCT type FROM resource').pluck().all() as number[];
+  return types.map((symbol) => sql('v.type = ?', symbol));
+};
+
+/** The versions of one page, as rid and version. */
+export const historyPage = (
+  scope: HistoryScope,
+  page: HistoryPage,
+  connection: Connection,
+  runner: Runner,
+): Page<{ rid: number; version: number }> => {
+  const limit = page.count + 1;
+  const found = scopesOf(scope, connection, runner)
+    .flatMap((part) => [
+      ...rowsOf('resource', part, page, limit, runner),
+      ...rowsOf('history', part, page, limit, runner),
+    ])
+    .sort(newestFirst);
+  const items = found.slice(0, page.count);
+  const last = items.at(-1);
+  const next: PageKey | undefined = last === undefined ? undefined : [last.updated, last.rid, last.version];
+  return found.length > page.count && next !== undefined ? { items, next } : { items };
+};
