@@ -86,6 +86,9 @@ export const unsupportedMediaType = single(415, 'not-supported');
 /** 422: the request is well formed and yet breaks a rule, such as the integrity of references. */
 export const unprocessable = single(422, 'business-rule');
 
+/** 422: a search would cost more than a configured limit. */
+export const tooCostly = single(422, 'too-costly');
+
 /** 405 with the methods that the path does have. */
 export const methodNotAllowed = (method: string, allow: readonly string[]) =>
   new FhirError(405, [issue('not-supported', `${method} is not possible here; possible: ${allow.join(', ')}`)], {

@@ -2,11 +2,18 @@
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invalid } from '../fhir/fhir-error.ts';
+import { prettyJson } from '../fhir/pretty-json.ts';
 import type { FhirRequest, FhirResponse } from '../interactions/fhir-request.ts';
-import { answerType, checkBodyEncoding, checkBodyType } from './media-types.ts';
+import { answerType, checkBodyEncoding, checkBodyType, contentPreference, isJsonType } from './media-types.ts';
+
+/** Where a request comes from, to tell the base url that its client uses. */
+interface RequestOrigin {
+  readonly headers: FhirRequest['headers'];
+  readonly remoteAddress: string | undefined;
+}
 
 export interface FhirRouteOptions {
-  answer(request: FhirRequest): Promise<FhirResponse>;
+  answer(request: FhirRequest, origin: RequestOrigin): Promise<FhirResponse>;
 }
 
 /** Methods whose body means something; of others it is passed over. */
@@ -28,32 +35,80 @@ const pathAndQuery = (target: string): [path: string, query: string] => {
   return [path, query.join('?')];
 };
 
-const formatOf = (query: string): string | undefined => new URLSearchParams(query).get('_format') ?? undefined;
+const parameterOf = (query: string, name: string): string | undefined =>
+  new URLSearchParams(query).get(name) ?? undefined;
 
-/** The request in FHIR's terms, and the content type of its answer. */
-const fhirRequest = (request: FastifyRequest): { fhir: FhirRequest; contentType: string } => {
-  const [path, query] = pathAndQuery(request.url);
-  const below = path.replace(/^\/fhir\/?/, '').replace(/\/$/, '');
-  const headers = request.headers as Record<string, string | undefined>;
-  const isSearch = request.method === 'POST' && below.endsWith('/_search');
-  const hasBody = METHODS_WITH_BODY.has(request.method) && Buffer.isBuffer(request.body) && request.body.length > 0;
-  if (hasBody) {
-    checkBodyEncoding(headers['content-encoding']);
-    checkBodyType(headers['content-type'], isSearch ? 'search' : request.method === 'PATCH' ? 'patch' : 'resource');
-  }
-  const body = hasBody ? bodyText(request.body) : undefined;
-  const contentType = answerType(headers['accept'], formatOf(query) ?? (isSearch ? formatOf(body ?? '') : undefined));
-  const fhir = { method: request.method, path: below, query, headers };
-  return { fhir: body === undefined ? fhir : { ...fhir, body }, contentType };
+/** Whether an answer is to be laid out for people. Throws a FhirError 400 for another value than true or false. */
+const isPretty = (query: string): boolean => {
+  const value = parameterOf(query, '_pretty');
+  if (value !== undefined && value !== 'true' && value !== 'false')
+    throw invalid(`_pretty: '${value}' is neither true nor false`);
+  return value === 'true';
 };
 
-const send = (
-  reply: FastifyReply,
-  { status, headers, outcome, body = outcome }: FhirResponse,
-  contentType: string,
-): FastifyReply => {
-  reply.code(status).headers(headers);
-  return body === undefined ? reply.send() : reply.header('content-type', contentType).send(body);
+/** Whether the error answer to a request is to be laid out for people. */
+export const wantsPretty = (target: string): boolean => parameterOf(pathAndQuery(target)[1], '_pretty') === 'true';
+
+const BINARY_READ = /^Binary\/[^/]+(?:\/_history\/[^/]+)?$/;
+const BINARY_WRITE: Readonly<Record<string, RegExp>> = { POST: /^Binary$/, PUT: /^Binary(?:\/[^/]+)?$/ };
+
+/** Headers are bytes; those of JSON in a header are UTF-8. */
+const utf8Header = (header: string | undefined): string | undefined => {
+  if (header === undefined) return undefined;
+  const bytes = Buffer.from(header, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : header;
+};
+
+type Body = Pick<FhirRequest, 'body' | 'content'>;
+
+const bodyOf = (request: FastifyRequest, below: string, isSearch: boolean): Body => {
+  const { method, headers, body: bytes } = request;
+  if (!METHODS_WITH_BODY.has(method) || !Buffer.isBuffer(bytes) || bytes.length === 0) return {};
+  checkBodyEncoding(headers['content-encoding']);
+  const contentType = headers['content-type'];
+  if (contentType !== undefined && BINARY_WRITE[method]?.test(below) && !isJsonType(contentType))
+    return { content: { bytes, contentType } };
+  checkBodyType(contentType, isSearch ? 'search' : method === 'PATCH' ? 'patch' : 'resource');
+  const body = bodyText(bytes);
+  return body === undefined ? {} : { body };
+};
+
+interface Asked {
+  readonly fhir: FhirRequest;
+  /** The content type of an answer in JSON. Throws a FhirError 406. */
+  contentType(): string;
+  readonly isPretty: boolean;
+}
+
+/** The request in FHIR's terms, and the form of its answer. Throws a FhirError 400, 406 or 415. */
+const askedOf = (request: FastifyRequest): Asked => {
+  const { method } = request;
+  const [path, query] = pathAndQuery(request.url);
+  const below = path.replace(/^\/fhir\/?/, '').replace(/\/$/, '');
+  const given = request.headers as Record<string, string | undefined>;
+  const headers: FhirRequest['headers'] = { ...given, 'x-provenance': utf8Header(given['x-provenance']) };
+  const isSearch = method === 'POST' && below.endsWith('/_search');
+  const sent = bodyOf(request, below, isSearch);
+  const ofForm = isSearch ? (sent.body ?? '') : '';
+  const format = parameterOf(query, '_format') ?? parameterOf(ofForm, '_format');
+  const contentType = (): string => answerType(headers['accept'], format);
+  const isBinaryRead = (method === 'GET' || method === 'HEAD') && BINARY_READ.test(below);
+  if (!isBinaryRead) contentType();
+  const fhir = {
+    ...{ method, path: below, query, headers, ...sent },
+    ...(isBinaryRead ? { wantsContent: contentPreference(headers['accept'], format) } : {}),
+  };
+  return { fhir, contentType, isPretty: isPretty(query) || isPretty(ofForm) };
+};
+
+const send = (reply: FastifyReply, answer: FhirResponse, asked: Asked): FastifyReply => {
+  const { status, headers, outcome, body = outcome, contentType } = answer;
+  if (body === undefined) return reply.code(status).headers(headers).send();
+  if (contentType !== undefined)
+    return reply.code(status).headers(headers).header('content-type', contentType).send(body);
+  const jsonType = asked.contentType();
+  const shown = asked.isPretty ? prettyJson(body.toString()) : body;
+  return reply.code(status).headers(headers).header('content-type', jsonType).send(shown);
 };
 
 export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions): Promise<void> => {
@@ -62,8 +117,9 @@ export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
-    const { fhir, contentType } = fhirRequest(request);
-    return send(reply, await options.answer(fhir), contentType);
+    const asked = askedOf(request);
+    const origin = { headers: asked.fhir.headers, remoteAddress: request.socket.remoteAddress };
+    return send(reply, await options.answer(asked.fhir, origin), asked);
   };
   const method = [...app.supportedMethods];
   for (const url of ['/fhir', '/fhir/', '/fhir/*']) app.route({ method, url, handler, exposeHeadRoute: false });

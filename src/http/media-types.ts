@@ -56,6 +56,30 @@ export const answerType = (accept: string | undefined, format: string | undefine
 
 const WANTED = { resource: FHIR_JSON, search: FORM, patch: 'application/json-patch+json or application/fhir+json' };
 
+/** Whether a content type is one of FHIR's JSON forms. */
+export const isJsonType = (header: string): boolean => JSON_TYPES.has(mediaType(header).name);
+
+const FHIR_TYPES = new Set([FHIR_JSON, 'application/fhir+xml', 'application/fhir+turtle']);
+const GENERIC_TYPES = new Set(['application/json', 'text/json', 'application/xml', 'text/xml']);
+
+/**
+ * Whether a reader of a Binary wants its content, of a given type, as it is. Who names a type of FHIR wants the resource;
+ * who names a generic one, such as application/json, wants the content if it is of that type, and else the resource.
+ *
+ * @see https://hl7.org/fhir/R4/binary.html#rest
+ */
+export const contentPreference = (
+  accept: string | undefined,
+  format: string | undefined,
+): ((contentType: string) => boolean) => {
+  if (format !== undefined) return () => false;
+  const names = (accept ?? '').split(',').map((type) => mediaType(type).name);
+  if (names.some((name) => FHIR_TYPES.has(name))) return () => false;
+  if (names.every((name) => GENERIC_TYPES.has(name)))
+    return (contentType) => names.includes(mediaType(contentType).name);
+  return () => true;
+};
+
 /** Checks the content type of a body. Throws a FhirError 415 if it is missing or not JSON, or, for a search, not a form. */
 export const checkBodyType = (header: string | undefined, kind: 'resource' | 'search' | 'patch'): void => {
   const wanted = WANTED[kind];

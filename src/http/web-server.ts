@@ -7,8 +7,9 @@ import Fastify, {
   LogController,
 } from 'fastify';
 import { methodNotAllowed, notFound } from '../fhir/fhir-error.ts';
+import { prettyJson } from '../fhir/pretty-json.ts';
 import { BODY_TOO_LARGE, ERROR_CONTENT_TYPE, errorText, refuseConnection, visibleError } from './errors.ts';
-import { type FhirRouteOptions, fhirRoutes } from './fhir-routes.ts';
+import { type FhirRouteOptions, fhirRoutes, wantsPretty } from './fhir-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { answerAndLinger } from './lingering-answer.ts';
 
@@ -49,7 +50,8 @@ export const buildWebServer = (options: WebServerOptions): WebServer => {
 
   const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const visible = visibleError(error, request.log, newId, bodyBytes);
-    const text = errorText(visible);
+    const compact = errorText(visible);
+    const text = wantsPretty(request.url) ? prettyJson(compact) : compact;
     if ((error as FastifyError).code === BODY_TOO_LARGE) {
       answerAndLinger(request, reply, visible.status, ERROR_CONTENT_TYPE, text);
       return;

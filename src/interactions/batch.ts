@@ -4,16 +4,20 @@
  * @see https://hl7.org/fhir/R4/http.html#brules
  */
 import { FhirError, invalid } from '../fhir/fhir-error.ts';
-import { errorEntry, type RequestEntry, requestOf, responseEntry, withoutBody } from './bundle-entry.ts';
+import { errorEntry, passedHeaders, type RequestEntry, requestOf, responseEntry, withoutBody } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
 
 /** How many entries are under way at once: together they share group commits. */
 const CONCURRENCY = 16;
 
-const answerOf = async (server: FhirServer, entry: RequestEntry, prefer: string | undefined): Promise<BundleEntry> => {
+const answerOf = async (
+  server: FhirServer,
+  entry: RequestEntry,
+  passed: FhirRequest['headers'],
+): Promise<BundleEntry> => {
   try {
-    const request = requestOf(entry, server.baseUrl, prefer);
+    const request = requestOf(entry, server.baseUrl, passed);
     if (request.path === '') throw invalid(`'${entry.request.url}' is not a url below the FHIR base`);
     const answer = await server.answer(request);
     return responseEntry(request.method === 'HEAD' ? withoutBody(answer) : answer);
@@ -25,14 +29,14 @@ const answerOf = async (server: FhirServer, entry: RequestEntry, prefer: string 
 
 export const batch = async (
   server: FhirServer,
-  { headers }: FhirRequest,
+  request: FhirRequest,
   entries: readonly RequestEntry[],
 ): Promise<FhirResponse> => {
   const answers: BundleEntry[] = [];
   let next = 0;
   const work = async (): Promise<void> => {
     for (let entry = entries[next++]; entry !== undefined; entry = entries[next++])
-      answers[entry.index] = await answerOf(server, entry, headers['prefer']);
+      answers[entry.index] = await answerOf(server, entry, passedHeaders(request));
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return { status: 200, headers: {}, body: bundleText({ type: 'batch-response', entries: answers }) };

@@ -23,11 +23,17 @@ const statusText = (status: number): string => `${status} ${STATUS_CODES[status]
 export const urlBelowBase = (url: string, baseUrl: string): string =>
   url.startsWith(`${baseUrl}/`) ? url.slice(baseUrl.length + 1) : url.replace(/^\//, '');
 
-/** The entry as a request of its own. `prefer` is that of the whole Bundle. */
+/** Headers of the whole Bundle that count for each entry of a batch. */
+export const passedHeaders = ({ headers }: FhirRequest): FhirRequest['headers'] => ({
+  prefer: headers['prefer'],
+  'x-provenance': headers['x-provenance'],
+});
+
+/** The entry as a request of its own; `passed` are headers of the whole Bundle. */
 export const requestOf = (
   { request, text }: RequestEntry,
   baseUrl: string,
-  prefer: string | undefined,
+  passed: FhirRequest['headers'] = {},
 ): FhirRequest => {
   const [path = '', ...query] = urlBelowBase(request.url ?? '', baseUrl).split('?');
   const sent =
@@ -41,7 +47,8 @@ export const requestOf = (
       'if-match': request.ifMatch,
       'if-none-match': request.ifNoneMatch,
       'if-none-exist': request.ifNoneExist,
-      prefer,
+      'if-modified-since': request.ifModifiedSince,
+      ...passed,
     },
     ...(sent.body === undefined ? {} : { body: sent.body }),
   };

@@ -5,7 +5,7 @@
  */
 
 export interface Link {
-  readonly relation: 'self' | 'next';
+  readonly relation: 'self' | 'first' | 'previous' | 'next';
   readonly url: string;
 }
 
@@ -13,7 +13,7 @@ export interface BundleEntry {
   readonly fullUrl?: string;
   /** JSON of the resource. */
   readonly resource?: string;
-  readonly search?: { readonly mode: 'match' | 'outcome' };
+  readonly search?: { readonly mode: 'match' | 'include' | 'outcome' };
   readonly request?: { readonly method: string; readonly url: string };
   readonly response?: EntryResponse;
 }

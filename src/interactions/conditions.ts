@@ -1,14 +1,15 @@
 /**
- * The preconditions of writes: `If-Match`, and the criteria of conditional creates.
+ * The preconditions of requests: `If-Match`, `If-None-Match`, `If-Modified-Since`, and the criteria of conditional
+ * writes.
  *
  * @see https://hl7.org/fhir/R4/http.html#concurrency
- * @see https://hl7.org/fhir/R4/http.html#ccreate
+ * @see https://hl7.org/fhir/R4/http.html#cond-update
  */
-import { invalid, multipleMatches } from '../fhir/fhir-error.ts';
-import type { Reference } from '../fhir/reference.ts';
-import type { Expectation } from '../store/store.ts';
+import { invalid, multipleMatches, preconditionFailed } from '../fhir/fhir-error.ts';
+import { type Reference, referenceText } from '../fhir/reference.ts';
+import type { Expectation, Store } from '../store/store.ts';
 import type { FhirServer } from './fhir-request.ts';
-import { parseCriteria } from './parse-request.ts';
+import { pairsOf, parseCriteria, queryOf } from './parse-request.ts';
 
 /** The version that an `If-Match` header names. Throws a FhirError 400 if it is not `W/"[number]"`. */
 export const matchedVersion = (header: string | undefined): number | undefined => {
@@ -16,6 +17,54 @@ export const matchedVersion = (header: string | undefined): number | undefined =
   const match = /^(?:W\/)?"([1-9]\d{0,14})"$/.exec(header.trim());
   if (match === null) throw invalid(`If-Match: '${header}' is not a version such as W/"1"`);
   return Number(match[1]);
+};
+
+/** Whether a write is only for what is not there: `If-None-Match: *`. Throws a FhirError 400 for another value. */
+export const isForAbsent = (header: string | undefined): boolean => {
+  if (header === undefined) return false;
+  if (header.trim() === '*') return true;
+  throw invalid(`If-None-Match: '${header}'; a write takes only *`);
+};
+
+/** That there is no such resource, to be committed with the write that depends on it. */
+export const absence = ({ type, id }: Reference): Expectation => ({
+  query: { searches: [{ type, clauses: [{ kind: 'id', values: [id] }] }], sort: [], count: 1 },
+  found: [],
+});
+
+/** Throws a FhirError 412 if the resource is there. */
+export const checkAbsent = async (store: Store, reference: Reference): Promise<void> => {
+  const current = await store.read(reference);
+  if (current !== undefined && !current.isDeleted)
+    throw preconditionFailed(`If-None-Match: ${referenceText(reference)} is there, at version ${current.version}`);
+};
+
+/**
+ * Whether a client has this version already, by `If-None-Match`, or else by `If-Modified-Since`. What is malformed is
+ * passed over, as HTTP asks.
+ *
+ * @see https://hl7.org/fhir/R4/http.html#cread
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.3
+ */
+export const isUnmodified = (
+  headers: Readonly<Record<string, string | undefined>>,
+  version: number,
+  lastUpdated: number,
+): boolean => {
+  const tags = headers['if-none-match'];
+  if (tags !== undefined)
+    return tags.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === `"${version}"`);
+  const since = headers['if-modified-since'];
+  if (since === undefined) return false;
+  // The header of HTTP has whole seconds; the instant in a Bundle has milliseconds.
+  const precision = /T/.test(since) && /^\d{4}-/.test(since) ? 1 : 1000;
+  return Math.floor(lastUpdated / precision) * precision <= Date.parse(since);
+};
+
+/** The same text for criteria that mean the same: decoded, and in an order that does not depend on how they were written. */
+export const normalizedCriteria = (type: string, criteria: string): string => {
+  const pairs = pairsOf(criteria).map((pair) => queryOf([pair]));
+  return `${type}?${pairs.sort().join('&')}`;
 };
 
 export interface Resolved {
@@ -38,4 +87,27 @@ export const resolvedCriteria = async (
   if (items.length > 1) throw multipleMatches(`${name}: several ${type} resources match '${criteria}'`);
   const found = items.map(({ type, id }) => ({ type, id }));
   return { match: found[0], expectation: { query, found } };
+};
+
+/**
+ * Finds what a conditional delete is about: one resource, or, if the server is configured so, several up to a limit.
+ * Throws a FhirError 412 for more, 400 for unusable criteria.
+ *
+ * @see https://hl7.org/fhir/R4/http.html#3.1.0.7.1
+ */
+export const resolvedDeletes = async (
+  server: FhirServer,
+  type: string,
+  criteria: string,
+): Promise<{ matches: readonly Reference[]; expectation: Expectation }> => {
+  const { conditionalDelete, conditionalDeleteLimit } = server.limits;
+  const limit = conditionalDelete === 'multiple' ? conditionalDeleteLimit : 1;
+  const query = { ...parseCriteria(server, type, criteria, 'DELETE'), count: limit + 1 };
+  const { items } = await server.store.search(query);
+  if (items.length > limit) {
+    const variable = limit === 1 ? 'CONSILIUM_CONDITIONAL_DELETE' : 'CONSILIUM_CONDITIONAL_DELETE_LIMIT';
+    throw multipleMatches(`DELETE: more than ${limit} ${type} resources match '${criteria}' (${variable})`);
+  }
+  const matches = items.map(({ type, id }) => ({ type, id }));
+  return { matches, expectation: { query, found: matches } };
 };

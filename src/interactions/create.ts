@@ -11,7 +11,8 @@ import { commitResolved, type Resolution } from './commit-resolved.ts';
 import { resolvedCriteria } from './conditions.ts';
 import type { FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
 import { type Preferences, preferencesOf } from './preferences.ts';
-import { parsedBody, preparedResource, validResource } from './prepare-write.ts';
+import { receivedResource } from './prepare-write.ts';
+import { checkProvenance, withProvenance } from './provenance.ts';
 import { matchedResponse, writtenResponse } from './respond.ts';
 
 /** The answer to a conditional create that found `match`. */
@@ -28,17 +29,19 @@ const existing = async (
 
 export const create: Interaction<{ type: string }> = async (server, request, { type }) => {
   const preferences = preferencesOf(request);
-  const json = parsedBody(server, request);
-  const value = validResource(server, json, type);
-  const prepared = preparedResource(server, json, value, server.newId());
+  const prepared = receivedResource(server, request, type).prepared(server.newId());
   const write: Write = { kind: 'create', ...prepared };
   const criteria = request.headers['if-none-exist'];
   if (criteria?.trim() === '') throw invalid('If-None-Exist: no search criteria');
+  checkProvenance(server, request);
+  const provenanceId = server.newId();
+  const attested = (resolution: Resolution<Reference | undefined>) =>
+    withProvenance(server, request, resolution, provenanceId);
 
   const resolve = async (): Promise<Resolution<Reference | undefined>> => {
-    if (criteria === undefined) return { writes: [write], expected: [], plan: undefined };
+    if (criteria === undefined) return attested({ writes: [write], expected: [], plan: undefined });
     const { match, expectation } = await resolvedCriteria(server, type, criteria, 'If-None-Exist');
-    return { writes: match === undefined ? [write] : [], expected: [expectation], plan: match };
+    return attested({ writes: match === undefined ? [write] : [], expected: [expectation], plan: match });
   };
 
   const { plan: match, written } = await commitResolved(server.store, resolve);

@@ -1,9 +1,13 @@
 /** What an interaction gets and gives: FHIR's REST terms, no HTTP library. */
+import type { Compartments } from '../definitions/compartments.ts';
 import type { SearchParameters } from '../definitions/search-parameters.ts';
+import type { Structure } from '../definitions/structures.ts';
 import type { Issue } from '../fhir/fhir-error.ts';
 import type { FhirPathPatch } from '../fhirpath/patch.ts';
+import type { ImpliedSystems } from '../search/implied-systems.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
 import type { PageTokens } from '../search/page-token.ts';
+import type { CodeLookup } from '../search/search-context.ts';
 import type { Store } from '../store/store.ts';
 
 export interface FhirRequest {
@@ -16,6 +20,10 @@ export interface FhirRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** JSON, or the form of a `POST _search`; undefined without a body. */
   readonly body?: string;
+  /** What is uploaded as the content of a Binary, in place of a body. */
+  readonly content?: { readonly bytes: Buffer; readonly contentType: string };
+  /** Of a read of a Binary: whether the client wants content of this type as it is, and not as JSON. */
+  wantsContent?(contentType: string): boolean;
 }
 
 export interface FhirResponse {
@@ -24,8 +32,10 @@ export interface FhirResponse {
   readonly headers: Readonly<Record<string, string>>;
   /** When the resource in question changed last, in milliseconds since 1970 UTC; the header has only seconds. */
   readonly lastUpdated?: number;
-  /** A resource as JSON in UTF-8. */
+  /** A resource as JSON in UTF-8, or what `contentType` says. */
   readonly body?: string | Buffer;
+  /** Undefined for FHIR JSON. */
+  readonly contentType?: string;
   /** An OperationOutcome about the interaction, as JSON, in place of a body. */
   readonly outcome?: string;
 }
@@ -37,6 +47,12 @@ interface Limits {
   readonly searchDefaultCount: number;
   readonly searchMaximumCount: number;
   readonly searchValues: number;
+  readonly searchChain: number;
+  readonly searchIncludes: number;
+  readonly approximateShare: number;
+  readonly zoneOffsetMinutes: number;
+  readonly conditionalDelete: 'single' | 'multiple';
+  readonly conditionalDeleteLimit: number;
 }
 
 /** All that interactions use, put together in `app.ts`. */
@@ -47,6 +63,10 @@ export interface FhirServer {
   readonly resourceTypes: readonly string[];
   isResourceType(name: string): boolean;
   readonly parameters: SearchParameters;
+  readonly compartments: Compartments;
+  readonly codes: CodeLookup;
+  readonly impliedSystems: ImpliedSystems;
+  structureOf(type: string): Structure | undefined;
   readonly pageTokens: PageTokens;
   readonly limits: Limits;
   /** Whether a reference to a resource that is not there is refused. */
@@ -55,11 +75,15 @@ export interface FhirServer {
     resource: unknown,
     facts: { expectedType?: string; integralDecimals: ReadonlySet<string> },
   ): readonly Issue[];
+  /** The FHIRPath invariants of R4 that a resource, valid otherwise, breaks; they cost too much for every write. */
+  checkInvariants?(resource: Record<string, unknown>): readonly Issue[];
   indexEntries(resource: { resourceType: string }): IndexEntry[];
   readonly fhirPathPatched: FhirPathPatch;
   /** Milliseconds since 1970 UTC. */
   now(): number;
   newId(): string;
+  /** The same server as clients behind a proxy know it. */
+  at(baseUrl: string): FhirServer;
   /** Answers a request by its path and method, as for the entries of a batch. Fails with a FhirError. */
   answer(request: FhirRequest): Promise<FhirResponse>;
 }

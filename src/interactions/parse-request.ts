@@ -1,6 +1,6 @@
 /** Query strings of requests: of searches, and of the criteria of conditional writes. */
 import { invalid } from '../fhir/fhir-error.ts';
-import { type ParsedSearch, parseSearch } from '../search/parse-search.ts';
+import { type ParsedSearch, parseSearch, type SearchScope } from '../search/parse-search.ts';
 import type { SearchQuery } from '../search/search-query.ts';
 import type { FhirServer } from './fhir-request.ts';
 
@@ -31,24 +31,34 @@ export const queryOf = (pairs: readonly Pair[]): string =>
 
 export const parsedSearch = (
   server: FhirServer,
-  type: string,
+  scope: SearchScope,
   pairs: readonly Pair[],
   isLenient: boolean,
-): ParsedSearch =>
-  parseSearch(type, pairs, {
+): ParsedSearch => {
+  const { limits } = server;
+  return parseSearch(scope, pairs, {
     parameters: server.parameters,
     resourceTypes: server.resourceTypes,
+    codes: server.codes,
+    impliedSystems: server.impliedSystems,
     baseUrl: server.baseUrl,
-    defaultCount: server.limits.searchDefaultCount,
-    maximumCount: server.limits.searchMaximumCount,
-    maximumValues: server.limits.searchValues,
+    defaultCount: limits.searchDefaultCount,
+    maximumCount: limits.searchMaximumCount,
+    maximumValues: limits.searchValues,
+    maximumChain: limits.searchChain,
+    zoneOffsetMinutes: limits.zoneOffsetMinutes,
+    approximateShare: limits.approximateShare,
     isLenient,
     now: server.now,
   });
+};
+
+/** All resources of one type. */
+export const ofType = (type: string): SearchScope => ({ types: [type], clausesOf: () => [] });
 
 /** The query of a conditional write; `name` is where it stands, for messages. At least one parameter must select. */
 export const parseCriteria = (server: FhirServer, type: string, criteria: string, name: string): SearchQuery => {
-  const { query } = parsedSearch(server, type, pairsOf(criteria), false);
-  if (query.clauses.length === 0) throw invalid(`${name}: no search criteria`);
+  const { query } = parsedSearch(server, ofType(type), pairsOf(criteria), false);
+  if (query.searches.every(({ clauses }) => clauses.length === 0)) throw invalid(`${name}: no search criteria`);
   return query;
 };

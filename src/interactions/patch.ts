@@ -6,7 +6,6 @@
  */
 import { isUtf8 } from 'node:buffer';
 import {
-  conflict,
   FhirError,
   gone,
   invalid,
@@ -18,11 +17,14 @@ import {
 import { jsonPatched } from '../fhir/json-patch.ts';
 import { parseJson } from '../fhir/json-text.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
-import { RefusedWrite, type Version, type Write } from '../store/store.ts';
-import { matchedVersion } from './conditions.ts';
-import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
+import type { Expectation, Version, Write } from '../store/store.ts';
+import { commitResolved, type Resolution } from './commit-resolved.ts';
+import { matchedVersion, resolvedCriteria } from './conditions.ts';
+import { criteriaOf } from './criteria-of.ts';
+import type { FhirRequest, FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
 import { preferencesOf } from './preferences.ts';
 import { type PreparedResource, preparedResource } from './prepare-write.ts';
+import { checkProvenance, withProvenance } from './provenance.ts';
 import { writtenResponse } from './respond.ts';
 
 /** What patches use of the server, beyond what all interactions do. */
@@ -33,9 +35,6 @@ export const PATCH_FORMATS = ['application/json-patch+json', 'application/fhir+j
 
 const [JSON_PATCH] = PATCH_FORMATS;
 const FHIR_JSON: ReadonlySet<string> = new Set(['application/fhir+json', 'application/json', 'text/json']);
-
-/** Each try fails only if another write went through, so a busy resource still makes progress. */
-const ATTEMPTS = 50;
 
 /** A patch that is yet to be applied; its text is compact JSON. */
 export interface PatchDocument {
@@ -142,6 +141,9 @@ const versionToPatch = async (
   return current;
 };
 
+/** A patch as a write. */
+export type PatchWrite = Extract<Write, { kind: 'update' }>;
+
 /**
  * The write that a patch comes to, on the version that is current now; the commit refuses it with 412 if that is not so
  * any more. `ifMatch` is the version that the client asks for, if it does. Fails with a FhirError: 400, 404, 410, 412, 422.
@@ -151,29 +153,43 @@ export const patchWrite = async (
   reference: Reference,
   document: PatchDocument,
   ifMatch: number | undefined,
-): Promise<Extract<Write, { kind: 'update' }>> => {
+): Promise<PatchWrite> => {
   const current = await versionToPatch(server, reference, ifMatch);
   return { kind: 'update', ...patchedResource(server, current, document), ifMatch: current.version };
 };
 
-export const patch = async (
+/** Applies the patch that a request brings to the resource that `target` finds. */
+const patched = async (
   server: PatchingServer,
   request: FhirRequest,
-  { type, id }: Reference,
+  target: () => Promise<{ reference: Reference; expected: readonly Expectation[] }>,
 ): Promise<FhirResponse> => {
   const preferences = preferencesOf(request);
   const ifMatch = matchedVersion(request.headers['if-match']);
   const document = patchDocument(server, request.headers['content-type'], request.body);
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const write = await patchWrite(server, { type, id }, document, ifMatch);
-    try {
-      const [written] = await server.store.commit([write]);
-      if (written === undefined) throw new Error('A commit of one write answered none');
-      return writtenResponse(server, written, write.resource, preferences.return);
-    } catch (error) {
-      const isOvertaken = error instanceof RefusedWrite && error.status === 412;
-      if (!isOvertaken || ifMatch !== undefined) throw error;
-    }
-  }
-  throw conflict(`${referenceText({ type, id })} changed ${ATTEMPTS} times while it was being patched; try again`);
+  checkProvenance(server, request);
+  const provenanceId = server.newId();
+  const resolve = async (): Promise<Resolution<PatchWrite>> => {
+    const { reference, expected } = await target();
+    const write = await patchWrite(server, reference, document, ifMatch);
+    const madeOfCurrent = new Set<Write>(ifMatch === undefined ? [write] : []);
+    return withProvenance(server, request, { writes: [write], expected, madeOfCurrent, plan: write }, provenanceId);
+  };
+  const { plan, written } = await commitResolved(server.store, resolve);
+  const [first] = written;
+  if (first === undefined) throw new Error('A commit of one write answered none');
+  return writtenResponse(server, first, plan.resource, preferences.return);
+};
+
+export const patch: Interaction<Reference> = async (server, request, { type, id }) =>
+  patched(server, request, async () => ({ reference: { type, id }, expected: [] }));
+
+/** `PATCH [type]?[criteria]`. Fails with a FhirError 404 if nothing matches, 412 if several do. */
+export const conditionalPatch: Interaction<{ type: string }> = async (server, request, { type }) => {
+  const criteria = criteriaOf(request);
+  return patched(server, request, async () => {
+    const { match, expectation } = await resolvedCriteria(server, type, criteria, 'PATCH');
+    if (match === undefined) throw notFound(`PATCH: no ${type} matches '${criteria}'`);
+    return { reference: match, expected: [expectation] };
+  });
 };

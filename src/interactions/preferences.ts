@@ -22,7 +22,7 @@ const chosen = <T extends string>(name: string, value: string | undefined, optio
 };
 
 /** Throws a FhirError 400 for a value of `return` or `handling` that R4 has not; other preferences are ignored. */
-export const preferencesOf = ({ headers }: FhirRequest): Preferences => {
+export const preferencesOf = ({ headers, content }: FhirRequest): Preferences => {
   const pairs = (headers['prefer'] ?? '').split(/[,;]/).map((part) => {
     const [name = '', value = ''] = part.split('=');
     return [name.trim().toLowerCase(), value.trim().replace(/^"|"$/g, '')] as const;
@@ -30,7 +30,8 @@ export const preferencesOf = ({ headers }: FhirRequest): Preferences => {
   // Of a preference that stands twice, the first counts: RFC 7240, section 2.
   const given = new Map(pairs.reverse());
   return {
-    return: chosen('return', given.get('return'), RETURNS, 'representation'),
+    // Who uploads bytes does not want them back as base64.
+    return: chosen('return', given.get('return'), RETURNS, content === undefined ? 'representation' : 'minimal'),
     handling: chosen('handling', given.get('handling'), HANDLINGS, 'strict'),
   };
 };

@@ -4,6 +4,7 @@ import { type JsonText, parseJson } from '../fhir/json-text.ts';
 import { parseReference, type Reference } from '../fhir/reference.ts';
 import { type ResourceText, resourceText } from '../fhir/resource-text.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
+import { binaryOfContent } from './binary.ts';
 import type { FhirRequest, FhirServer } from './fhir-request.ts';
 
 /** What `create` and `update` writes have in common. */
@@ -43,11 +44,14 @@ export const validResource = (server: FhirServer, json: JsonText, type: string, 
   const issues = server.validate(json.value, { expectedType: type, integralDecimals: json.integralDecimals });
   if (issues.length > 0) throw new FhirError(400, issues);
   const value = json.value as ResourceValue;
-  if (id !== undefined && value.id !== id) {
-    const reason = value.id === undefined ? 'is missing' : `is '${value.id}'`;
-    throw new FhirError(400, [issue('invalid', `${type}.id: ${reason}, but the url says '${id}'`, `${type}.id`)]);
-  }
+  if (id !== undefined && value.id !== id) throw otherId(type, value.id, `the url says '${id}'`);
   return value;
+};
+
+/** 400: the id in a body is not what it must be. */
+export const otherId = (type: string, given: string | undefined, wanted: string): FhirError => {
+  const reason = given === undefined ? 'is missing' : `is '${given}'`;
+  return new FhirError(400, [issue('invalid', `${type}.id: ${reason}, but ${wanted}`, `${type}.id`)]);
 };
 
 /** Prepares a valid resource for storage as `type`/`id`. */
@@ -61,3 +65,23 @@ export const preparedResource = (
   entries: server.indexEntries(value),
   requires: server.refusesDanglingReferences ? localTargets(value, server.baseUrl) : [],
 });
+
+/** A valid resource that came with a request. */
+export interface Received {
+  /** The id that the body has. */
+  readonly id: string | undefined;
+  /** Prepared for storage under an id. */
+  prepared(id: string): PreparedResource;
+}
+
+/**
+ * The resource that a create or update brings, as JSON or as the content of a Binary. `id` is that of the url. Throws a
+ * FhirError 400 if it is not valid, or, as JSON, has another id.
+ */
+export const receivedResource = (server: FhirServer, request: FhirRequest, type: string, id?: string): Received => {
+  if (request.content !== undefined)
+    return { id: undefined, prepared: binaryOfContent(server, request.content, request.headers) };
+  const json = parsedBody(server, request);
+  const value = validResource(server, json, type, id);
+  return { id: value.id, prepared: (stored) => preparedResource(server, json, value, stored) };
+};

@@ -3,20 +3,35 @@
  *
  * @see https://hl7.org/fhir/R4/http.html#trules
  */
-import { FhirError, invalid, notFound, notSupported, preconditionFailed } from '../fhir/fhir-error.ts';
+import { FhirError, invalid, notFound, preconditionFailed } from '../fhir/fhir-error.ts';
 import { parseReference, type Reference, referenceText } from '../fhir/reference.ts';
 import type { Expectation } from '../store/store.ts';
 import { entryIssues, type RequestEntry, urlBelowBase } from './bundle-entry.ts';
-import { resolvedCriteria } from './conditions.ts';
+import {
+  absence,
+  checkAbsent,
+  isForAbsent,
+  normalizedCriteria,
+  resolvedCriteria,
+  resolvedDeletes,
+} from './conditions.ts';
+import { criteriaOf } from './criteria-of.ts';
 import type { FhirServer } from './fhir-request.ts';
+import { conditionalTarget } from './update.ts';
 
 export interface PlannedEntry {
   readonly entry: RequestEntry;
-  readonly kind: 'create' | 'update' | 'delete' | 'read';
-  /** What is written; for a read, meaningless. */
+  readonly kind: 'create' | 'update' | 'patch' | 'delete' | 'read';
+  /** What is created, updated or patched, or was there already; for a read or a delete, meaningless. */
   readonly reference: Reference;
-  /** A create whose `ifNoneExist` found this resource, so that nothing is written. */
+  /** What is written: nothing for a read or a matched create, several for a conditional delete. */
+  readonly written: readonly Reference[];
+  /** A create whose `ifNoneExist` found `reference`, so that nothing is written. */
   readonly isMatched: boolean;
+  /** The criteria in their normal form, of a create or update under a condition. */
+  readonly condition?: string;
+  /** Whether the id of the resource may differ from `reference`, as with a conditional update that creates. */
+  readonly isFoundByCriteria?: boolean;
 }
 
 export interface TransactionPlan {
@@ -36,37 +51,148 @@ export const inEntry = async <T>(entry: RequestEntry, action: () => T | Promise<
   }
 };
 
-const targetOf = (
-  server: FhirServer,
-  { request, text }: RequestEntry,
-  newId: string,
-): Omit<PlannedEntry, 'entry' | 'isMatched'> => {
-  const { method, url = '' } = request;
-  if (method === 'GET') return { kind: 'read', reference: { type: '', id: '' } };
-  if (url.includes('?')) throw notSupported(`${method} with search criteria is not possible in a transaction`);
-  const path = urlBelowBase(url, server.baseUrl);
+const NOTHING: Reference = { type: '', id: '' };
+
+interface Target {
+  readonly kind: PlannedEntry['kind'];
+  readonly type: string;
+  readonly id?: string;
+  readonly criteria?: string;
+}
+
+const KINDS: Readonly<Record<string, PlannedEntry['kind']>> = {
+  GET: 'read',
+  HEAD: 'read',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+
+/** What an entry is about, before its criteria are resolved. Throws a FhirError 400 or 404. */
+const targetOf = (server: FhirServer, { request, text }: RequestEntry): Target => {
+  const { method = '', url = '', ifNoneExist } = request;
+  const kind = KINDS[method];
+  if (kind === undefined) throw invalid(`${method} is not possible in a transaction`);
+  if (kind === 'read') return { kind, type: '' };
+  const [path = '', ...query] = urlBelowBase(url, server.baseUrl).split('?');
   const [type = '', id, ...more] = path.split('/');
   if (!server.isResourceType(type)) throw notFound(`R4 has no resource type '${type}'`);
-  if (method === 'POST') {
-    if (id !== undefined) throw invalid(`POST needs the url of a type, not '${url}'`);
-    if (text === undefined) throw invalid('POST needs a resource');
-    return { kind: 'create', reference: { type, id: newId } };
+  if (kind !== 'delete' && text === undefined) throw invalid(`${method} needs a resource`);
+  if (kind === 'create') {
+    if (id !== undefined || query.length > 0) throw invalid(`POST needs the url of a type, not '${url}'`);
+    return { kind, type, ...(ifNoneExist === undefined ? {} : { criteria: ifNoneExist }) };
   }
-  if (method !== 'PUT' && method !== 'DELETE') throw notSupported(`${method} is not possible in a transaction`);
-  const parsed = more.length === 0 ? parseReference(path, server.baseUrl) : undefined;
+  if (id === undefined && query.length > 0) return { kind, type, criteria: criteriaOf({ query: query.join('?') }) };
+  const parsed = more.length === 0 && query.length === 0 ? parseReference(path, server.baseUrl) : undefined;
   if (parsed?.kind !== 'local')
-    throw invalid(`${method} needs the url of a resource such as Patient/123, not '${url}'`);
-  if (method === 'PUT' && text === undefined) throw invalid('PUT needs a resource');
-  return { kind: method === 'PUT' ? 'update' : 'delete', reference: { type: parsed.type, id: parsed.id } };
+    throw invalid(`${method} needs the url of a resource such as Patient/123, or criteria, not '${url}'`);
+  return { kind, type, id: parsed.id };
+};
+
+/** What is known while the entries are planned, in the order in which a transaction is carried out. */
+interface Planning {
+  readonly server: FhirServer;
+  readonly expected: Expectation[];
+  /** What entries planned before delete. */
+  readonly deleted: Set<string>;
+}
+
+/** The match of criteria after the deletions of the same transaction. */
+const matchOf = async (
+  { server, expected, deleted }: Planning,
+  type: string,
+  criteria: string,
+  name: string,
+): Promise<Reference | undefined> => {
+  const { match, expectation } = await resolvedCriteria(server, type, criteria, name);
+  expected.push(expectation);
+  return match === undefined || deleted.has(referenceText(match)) ? undefined : match;
+};
+
+const plannedDelete = async (planning: Planning, { type, id, criteria }: Target): Promise<readonly Reference[]> => {
+  if (criteria === undefined) return [{ type, id: id ?? '' }];
+  const { matches, expectation } = await resolvedDeletes(planning.server, type, criteria);
+  planning.expected.push(expectation);
+  return matches;
+};
+
+const idOf = ({ text = '{}' }: RequestEntry): string | undefined => {
+  const { id } = (JSON.parse(text) ?? {}) as { id?: unknown };
+  return typeof id === 'string' ? id : undefined;
+};
+
+type Planned = Omit<PlannedEntry, 'entry' | 'kind'>;
+
+const writing = (reference: Reference, more: Partial<Planned> = {}): Planned => ({
+  reference,
+  written: [reference],
+  isMatched: false,
+  ...more,
+});
+
+const plannedUpdate = async (
+  planning: Planning,
+  entry: RequestEntry,
+  { type, id, criteria }: Target,
+  newId: string,
+): Promise<Planned> => {
+  const { server, expected, deleted } = planning;
+  const mustBeAbsent = isForAbsent(entry.request.ifNoneMatch);
+  if (criteria === undefined) {
+    const reference = { type, id: id ?? '' };
+    if (!mustBeAbsent || deleted.has(referenceText(reference))) return writing(reference);
+    await checkAbsent(server.store, reference);
+    expected.push(absence(reference));
+    return writing(reference);
+  }
+  const match = await matchOf(planning, type, criteria, 'PUT');
+  if (mustBeAbsent && match !== undefined)
+    throw preconditionFailed(`If-None-Match: ${referenceText(match)} is there, and matches '${criteria}'`);
+  const target = await conditionalTarget(server.store, type, match, idOf(entry), newId);
+  expected.push(...target.expected);
+  const condition = normalizedCriteria(type, criteria);
+  return writing(target.reference, { condition, isFoundByCriteria: true });
+};
+
+const plannedEntry = async (
+  planning: Planning,
+  entry: RequestEntry,
+  target: Target,
+  newId: string,
+): Promise<Planned> => {
+  const { kind, type, id = '', criteria } = target;
+  switch (kind) {
+    case 'read':
+      return { reference: NOTHING, written: [], isMatched: false };
+    case 'delete': {
+      const written = await plannedDelete(planning, target);
+      for (const reference of written) planning.deleted.add(referenceText(reference));
+      return { reference: NOTHING, written, isMatched: false };
+    }
+    case 'update':
+      return plannedUpdate(planning, entry, target, newId);
+    case 'patch': {
+      if (criteria === undefined) return writing({ type, id });
+      const match = await matchOf(planning, type, criteria, 'PATCH');
+      if (match === undefined) throw notFound(`PATCH: no ${type} matches '${criteria}'`);
+      return writing(match);
+    }
+    case 'create': {
+      if (criteria === undefined) return writing({ type, id: newId });
+      const condition = normalizedCriteria(type, criteria);
+      const match = await matchOf(planning, type, criteria, 'ifNoneExist');
+      if (match === undefined) return writing({ type, id: newId }, { condition });
+      return { reference: match, written: [], isMatched: true, condition };
+    }
+  }
 };
 
 /** Refuses two entries that write the same resource, or create under the same condition. */
 const checkDistinct = (planned: readonly PlannedEntry[]): void => {
   const seen = new Map<string, RequestEntry>();
-  for (const { entry, kind, reference } of planned) {
-    if (kind === 'read') continue;
-    const { ifNoneExist } = entry.request;
-    const keys = [referenceText(reference), ...(ifNoneExist === undefined ? [] : [`${reference.type}?${ifNoneExist}`])];
+  for (const { entry, written, isMatched, condition } of planned) {
+    const keys = [...written.map(referenceText), ...(isMatched || condition === undefined ? [] : [condition])];
     for (const key of new Set(keys)) {
       const other = seen.get(key);
       const text = `Entries ${other?.index} and ${entry.index} both write ${key}; a transaction writes each resource once`;
@@ -89,13 +215,37 @@ const conditionalReferences = (entries: readonly RequestEntry[]): Map<string, Re
   return found;
 };
 
-const resolvedReference = async (server: FhirServer, text: string) => {
+const resolvedReference = async (planning: Planning, text: string, made: ReadonlyMap<string, Reference>) => {
+  const { server } = planning;
   const parsed = parseReference(text, server.baseUrl);
   if (parsed?.kind !== 'conditional') throw invalid(`'${text}' is not a reference`);
-  if (!server.isResourceType(parsed.type)) throw invalid(`'${text}': R4 has no resource type '${parsed.type}'`);
-  const { match, expectation } = await resolvedCriteria(server, parsed.type, parsed.query, 'reference');
+  const { type, query } = parsed;
+  if (!server.isResourceType(type)) throw invalid(`'${text}': R4 has no resource type '${type}'`);
+  const match = made.get(normalizedCriteria(type, query)) ?? (await matchOf(planning, type, query, 'reference'));
   if (match === undefined) throw preconditionFailed(`The reference '${text}' matches no resource`);
-  return { match, expectation };
+  return match;
+};
+
+/** What the references of the entries become: fullUrls of other entries, and search criteria. */
+const replacementsOf = async (
+  planning: Planning,
+  entries: readonly RequestEntry[],
+  planned: readonly PlannedEntry[],
+): Promise<Map<string, string>> => {
+  const replacements = new Map<string, string>();
+  const made = new Map<string, Reference>();
+  for (const { entry, kind, reference, condition } of planned) {
+    if (condition !== undefined) made.set(condition, reference);
+    if (entry.fullUrl === undefined || kind === 'read' || kind === 'delete') continue;
+    if (replacements.has(entry.fullUrl))
+      throw invalid(`Entry ${entry.index}: another entry has the same fullUrl`, `Bundle.entry[${entry.index}].fullUrl`);
+    replacements.set(entry.fullUrl, referenceText(reference));
+  }
+  for (const [text, entry] of conditionalReferences(entries)) {
+    const match = await inEntry(entry, () => resolvedReference(planning, text, made));
+    replacements.set(text, referenceText(match));
+  }
+  return replacements;
 };
 
 /** Plans the entries; `ids` are for those that create. Fails with a FhirError that names the entry at fault. */
@@ -104,32 +254,18 @@ export const transactionPlan = async (
   entries: readonly RequestEntry[],
   ids: readonly string[],
 ): Promise<TransactionPlan> => {
-  const expected: Expectation[] = [];
-  const replacements = new Map<string, string>();
+  const planning: Planning = { server, expected: [], deleted: new Set() };
+  const targets: { entry: RequestEntry; target: Target }[] = [];
+  for (const entry of entries) targets.push({ entry, target: await inEntry(entry, () => targetOf(server, entry)) });
+  // What is deleted is gone for the conditions of the other entries.
+  const isDelete = ({ target }: { target: Target }): boolean => target.kind === 'delete';
   const planned: PlannedEntry[] = [];
-  for (const entry of entries)
-    await inEntry(entry, async () => {
-      const { kind, reference } = targetOf(server, entry, ids[entry.index] ?? '');
-      const { ifNoneExist } = entry.request;
-      if (kind !== 'create' || ifNoneExist === undefined) {
-        planned.push({ entry, kind, reference, isMatched: false });
-        return;
-      }
-      const { match, expectation } = await resolvedCriteria(server, reference.type, ifNoneExist, 'ifNoneExist');
-      expected.push(expectation);
-      planned.push({ entry, kind, reference: match ?? reference, isMatched: match !== undefined });
-    });
-  checkDistinct(planned.filter(({ isMatched }) => !isMatched));
-  for (const { entry, kind, reference } of planned) {
-    if (entry.fullUrl === undefined || kind === 'read' || kind === 'delete') continue;
-    if (replacements.has(entry.fullUrl))
-      throw invalid(`Entry ${entry.index}: another entry has the same fullUrl`, `Bundle.entry[${entry.index}].fullUrl`);
-    replacements.set(entry.fullUrl, referenceText(reference));
+  for (const { entry, target } of [...targets.filter(isDelete), ...targets.filter((item) => !isDelete(item))]) {
+    const more = await inEntry(entry, () => plannedEntry(planning, entry, target, ids[entry.index] ?? ''));
+    planned.push({ entry, kind: target.kind, ...more });
   }
-  for (const [text, entry] of conditionalReferences(entries)) {
-    const { match, expectation } = await inEntry(entry, () => resolvedReference(server, text));
-    expected.push(expectation);
-    replacements.set(text, referenceText(match));
-  }
-  return { entries: planned, expected, replacements };
+  planned.sort((a, b) => a.entry.index - b.entry.index);
+  checkDistinct(planned);
+  const replacements = await replacementsOf(planning, entries, planned);
+  return { entries: planned, expected: planning.expected, replacements };
 };

@@ -16,12 +16,12 @@ import { inEntry, type PlannedEntry } from './transaction-plan.ts';
 /** Tries the reads, but those of what the transaction writes. Throws a FhirError that names the entry. */
 export const checkReads = async (server: FhirServer, planned: readonly PlannedEntry[]): Promise<void> => {
   const writes = new Map(
-    planned.flatMap(({ kind, reference }) => (kind === 'read' ? [] : [[referenceText(reference), kind] as const])),
+    planned.flatMap(({ kind, written }) => written.map((reference) => [referenceText(reference), kind] as const)),
   );
   for (const { entry, kind } of planned) {
     if (kind !== 'read') continue;
     await inEntry(entry, async () => {
-      const request = requestOf(entry, server.baseUrl, undefined);
+      const request = requestOf(entry, server.baseUrl);
       const target = request.path.split('/').slice(0, 2).join('/');
       const write = writes.get(target);
       if (write === 'delete' && target === request.path) throw gone(`this transaction deletes ${target}`);
@@ -33,7 +33,8 @@ export const checkReads = async (server: FhirServer, planned: readonly PlannedEn
 /** The answer to a read. What has been deleted since it was tried has an error of its own. */
 export const readEntry = async (server: FhirServer, entry: RequestEntry): Promise<BundleEntry> => {
   try {
-    return responseEntry(await server.answer(requestOf(entry, server.baseUrl, undefined)));
+    const answer = await server.answer(requestOf(entry, server.baseUrl));
+    return responseEntry(entry.request.method === 'HEAD' ? withoutBody(answer) : answer);
   } catch (error) {
     if (error instanceof FhirError) return errorEntry(error);
     throw error;

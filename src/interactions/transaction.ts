@@ -7,15 +7,17 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FhirError, type Issue } from '../fhir/fhir-error.ts';
 import { parseJson } from '../fhir/json-text.ts';
-import type { ResourceText } from '../fhir/resource-text.ts';
 import { RefusedWrite, type Write, type Written } from '../store/store.ts';
 import { entryIssues, type RequestEntry, responseEntry } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
 import { matchedVersion } from './conditions.ts';
+import { deletedResponse } from './delete.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
+import { patchDocument, patchOfEntry, patchWrite } from './patch.ts';
 import { type Preferences, preferencesOf } from './preferences.ts';
 import { preparedResource, validResource } from './prepare-write.ts';
+import { checkProvenance, withProvenance } from './provenance.ts';
 import { versionPath, writtenResponse } from './respond.ts';
 import { rewrittenLinks } from './rewritten-links.ts';
 import { type PlannedEntry, transactionPlan } from './transaction-plan.ts';
@@ -26,24 +28,41 @@ const ISSUE_LIMIT = 20;
 /** Other requests get their turn after so many entries. */
 const ENTRIES_A_TURN = 32;
 
-/** An entry with the write that it has become; none for a read and for what was there already. */
+/** An entry with the writes that it has become; none for a read and for what was there already. */
 interface WritingEntry extends PlannedEntry {
-  readonly write?: Write;
+  readonly writes: readonly Write[];
 }
 
-const writeOf = (
+/** The order in which R4 has the entries carried out. */
+const RANKS: Readonly<Record<PlannedEntry['kind'], number>> = { delete: 0, create: 1, update: 2, patch: 2, read: 3 };
+
+const patchOf = async (
   server: FhirServer,
-  { entry, kind, reference }: PlannedEntry,
+  { entry, reference }: PlannedEntry,
   replacements: ReadonlyMap<string, string>,
-): Write => {
+  ifMatch: number | undefined,
+): Promise<Write> => {
+  const { contentType, body } = patchOfEntry(entry.text ?? '');
+  const document = patchDocument(server, contentType, body);
+  const text = rewrittenLinks(document.text, reference.type, entry.fullUrl, replacements);
+  return patchWrite(server, reference, { ...document, text }, ifMatch);
+};
+
+const writesOf = async (
+  server: FhirServer,
+  planned: PlannedEntry,
+  replacements: ReadonlyMap<string, string>,
+): Promise<readonly Write[]> => {
+  const { entry, kind, reference, written, isFoundByCriteria = false } = planned;
   const ifMatch = matchedVersion(entry.request.ifMatch);
   const condition = ifMatch === undefined ? {} : { ifMatch };
-  if (kind === 'delete') return { kind, reference, ...condition };
+  if (kind === 'delete') return written.map((target) => ({ kind, reference: target, ...condition }));
+  if (kind === 'patch') return [await patchOf(server, planned, replacements, ifMatch)];
   const { type, id } = reference;
   const json = parseJson(rewrittenLinks(entry.text ?? '', type, entry.fullUrl, replacements), server.limits.jsonDepth);
-  const value = validResource(server, json, type, kind === 'update' ? id : undefined);
+  const value = validResource(server, json, type, kind === 'update' && !isFoundByCriteria ? id : undefined);
   const prepared = preparedResource(server, json, value, id);
-  return kind === 'update' ? { kind, ...prepared, ...condition } : { kind: 'create', ...prepared };
+  return [kind === 'update' ? { kind, ...prepared, ...condition } : { kind: 'create', ...prepared }];
 };
 
 /** The writes of all entries. Fails with the faults of all entries, up to a limit. */
@@ -52,38 +71,49 @@ const writingEntries = async (
   planned: readonly PlannedEntry[],
   replacements: ReadonlyMap<string, string>,
 ): Promise<WritingEntry[]> => {
-  const issues: Issue[] = [];
+  const faults: { status: number; issues: readonly Issue[] }[] = [];
   const writing: WritingEntry[] = [];
   for (const [position, item] of planned.entries()) {
     if (position % ENTRIES_A_TURN === ENTRIES_A_TURN - 1) await nextTurn();
-    if (item.kind === 'read' || item.isMatched) {
-      writing.push(item);
+    if (item.written.length === 0) {
+      writing.push({ ...item, writes: [] });
       continue;
     }
     try {
-      writing.push({ ...item, write: writeOf(server, item, replacements) });
+      writing.push({ ...item, writes: await writesOf(server, item, replacements) });
     } catch (error) {
       if (!(error instanceof FhirError)) throw error;
-      issues.push(...entryIssues(item.entry, error.issues));
-      if (issues.length >= ISSUE_LIMIT) break;
+      faults.push({ status: error.status, issues: entryIssues(item.entry, error.issues) });
+      if (faults.length >= ISSUE_LIMIT) break;
     }
   }
-  if (issues.length > 0) throw new FhirError(400, issues.slice(0, ISSUE_LIMIT));
-  return writing;
+  const issues = faults.flatMap((fault) => fault.issues);
+  if (issues.length === 0) return writing.toSorted((a, b) => RANKS[a.kind] - RANKS[b.kind]);
+  const [status = 400, ...others] = new Set(faults.map((fault) => fault.status));
+  throw new FhirError(others.length === 0 ? status : 400, issues.slice(0, ISSUE_LIMIT));
 };
 
-const deletedResponse = ({ version }: Written): FhirResponse => ({
-  status: 204,
-  headers: version === 0 ? {} : { etag: `W/"${version}"` },
-});
+/** Patches that hold for whatever version is current. */
+const madeOfCurrent = (writing: readonly WritingEntry[]): Set<Write> =>
+  new Set(
+    writing.flatMap(({ kind, entry, writes }) =>
+      kind === 'patch' && entry.request.ifMatch === undefined ? writes : [],
+    ),
+  );
 
-const resourceOf = (write: Write): ResourceText | undefined => (write.kind === 'delete' ? undefined : write.resource);
-
-const writtenEntry = (server: FhirServer, write: Write, written: Written, preferences: Preferences): BundleEntry => {
-  const resource = resourceOf(write);
-  if (resource === undefined) return responseEntry(deletedResponse(written));
-  const entry = responseEntry(writtenResponse(server, written, resource, preferences.return));
-  return { ...entry, response: { status: '', ...entry.response, location: versionPath(written) } };
+const writtenEntry = (
+  server: FhirServer,
+  { kind, writes }: WritingEntry,
+  written: readonly Written[],
+  preferences: Preferences,
+): BundleEntry => {
+  const [write] = writes;
+  const [first] = written;
+  if (kind === 'delete') return responseEntry(deletedResponse(written));
+  if (write === undefined || first === undefined || write.kind === 'delete')
+    throw new Error('A commit answered other writes than it was given');
+  const entry = responseEntry(writtenResponse(server, first, write.resource, preferences.return));
+  return { ...entry, response: { status: '', ...entry.response, location: versionPath(first) } };
 };
 
 export const transaction = async (
@@ -92,29 +122,35 @@ export const transaction = async (
   entries: readonly RequestEntry[],
 ): Promise<FhirResponse> => {
   const preferences = preferencesOf(request);
+  checkProvenance(server, request);
   const ids = entries.map(() => server.newId());
+  const provenanceId = server.newId();
   let writing: WritingEntry[] = [];
 
   const resolve = async (): Promise<Resolution<WritingEntry[]>> => {
     const { entries: planned, expected, replacements } = await transactionPlan(server, entries, ids);
     writing = await writingEntries(server, planned, replacements);
     await checkReads(server, planned);
-    return { writes: writing.flatMap(({ write }) => write ?? []), expected, plan: writing };
+    const writes = writing.flatMap((item) => item.writes);
+    const resolution = { writes, expected, madeOfCurrent: madeOfCurrent(writing), plan: writing };
+    return withProvenance(server, request, resolution, provenanceId);
   };
 
   const { plan, written } = await commitResolved(server.store, resolve).catch((error: unknown) => {
     if (!(error instanceof RefusedWrite)) throw error;
-    const refused = writing.filter(({ write }) => write !== undefined)[error.position];
+    const refused = writing.flatMap((item) => item.writes.map(() => item))[error.position];
     throw refused === undefined ? error : new FhirError(error.status, entryIssues(refused.entry, error.issues));
   });
 
   let next = 0;
   const answers: BundleEntry[] = [];
-  for (const { entry, kind, reference, write } of plan) {
-    const done = write === undefined ? undefined : written[next++];
-    if (write !== undefined && done !== undefined) answers.push(writtenEntry(server, write, done, preferences));
-    else if (kind === 'read') answers.push(await readEntry(server, entry));
-    else answers.push(await matchedEntry(server, reference, preferences));
+  for (const item of plan) {
+    const { entry, kind, reference, writes } = item;
+    const own = written.slice(next, next + writes.length);
+    next += writes.length;
+    if (kind === 'read') answers[entry.index] = await readEntry(server, entry);
+    else if (item.isMatched) answers[entry.index] = await matchedEntry(server, reference, preferences);
+    else answers[entry.index] = writtenEntry(server, item, own, preferences);
   }
   return { status: 200, headers: {}, body: bundleText({ type: 'transaction-response', entries: answers }) };
 };

@@ -6,17 +6,17 @@
 import { gone, notFound } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
 import type { Interaction } from './fhir-request.ts';
-import { versionResponse } from './respond.ts';
+import { shownVersion } from './shown-version.ts';
 
 export const vread: Interaction<Reference & { version: string }> = async (
-  { store },
-  _request,
+  server,
+  request,
   { version, ...reference },
 ) => {
   const name = `${referenceText(reference)}/_history/${version}`;
   // Versions are written without leading zeros; another spelling names no version.
-  const found = /^[1-9]\d{0,14}$/.test(version) ? await store.read(reference, Number(version)) : undefined;
+  const found = /^[1-9]\d{0,14}$/.test(version) ? await server.store.read(reference, Number(version)) : undefined;
   if (found === undefined) throw notFound(`There is no ${name}`);
   if (found.isDeleted) throw gone(`${name} is the deletion of the resource`);
-  return versionResponse(found);
+  return shownVersion(server, request, found);
 };

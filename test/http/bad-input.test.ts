@@ -96,7 +96,7 @@ test('Bad input is answered with its 4xx and a sentence, and nothing is stored',
   });
 
   t.test('an unknown type or path', async (t) => {
-    const paths = ['Patent', 'patient', 'Patient/1/_unknown', 'Patient/1/_history/1/x', 'Patient/$unknown', '_history'];
+    const paths = ['Patent', 'patient', 'Patient/1/_unknown', 'Patient/1/_history/1/x', 'Patient/$unknown', '$unknown'];
     for (const path of [
       ...paths,
       '__proto__',
@@ -111,14 +111,13 @@ test('Bad input is answered with its 4xx and a sentence, and nothing is stored',
 
   t.test('a method that the path has not: 405 with Allow', async (t) => {
     const wrong: [method: string, path: string, allow: string][] = [
-      ['GET', '', 'POST'],
-      ['PUT', '', 'POST'],
+      ['PUT', '', 'GET, HEAD, POST'],
+      ['GET', '_search', 'POST'],
       ['POST', 'metadata', 'GET, HEAD'],
-      ['PUT', 'Patient', 'GET, HEAD, POST'],
-      ['DELETE', 'Patient', 'GET, HEAD, POST'],
+      ['OPTIONS', 'Patient', 'GET, HEAD, POST, PUT, PATCH, DELETE'],
+      ['DELETE', '_history', 'GET, HEAD'],
       ['GET', 'Patient/_search', 'POST'],
       ['POST', 'Patient/1', 'GET, HEAD, PUT, PATCH, DELETE'],
-      ['PATCH', 'Patient', 'GET, HEAD, POST'],
       ['OPTIONS', 'Patient/1', 'GET, HEAD, PUT, PATCH, DELETE'],
       ['DELETE', 'Patient/1/_history', 'GET, HEAD'],
       ['PUT', 'Patient/1/_history/1', 'GET, HEAD'],

@@ -29,7 +29,7 @@ test('A client that knows only the specification does its everyday work', async 
   await client.update({ resourceType, id, body: as(body) });
   t.match(await client.vread({ resourceType, id, version: '1' }), { gender: patient.gender });
   const history = as<Bundle>(await client.history({ resourceType, id }));
-  t.equal(history.total, 2);
+  t.equal(history.entry?.length, 2);
 
   const searchParams = { patient: id, category: 'laboratory', _count: '5' };
   let page = as<Bundle | undefined>(await client.search({ resourceType: 'Observation', searchParams }));

@@ -13,6 +13,20 @@ const VALUES: Readonly<Record<string, string>> = {
   uri: 'http://example.org/x',
 };
 
+const valueFor = (name: string, type: string | undefined): string => {
+  const own: Readonly<Record<string, string>> = {
+    _id: 'x',
+    _list: 'x',
+    _has: 'x',
+    near: '42.25|-83.69|11|km',
+    // The first part of this composite is a reference.
+    relationship: 'DocumentReference/1$replaces',
+  };
+  const composite = /quantity$/.test(name) ? 'x$5.4' : /date$/.test(name) ? 'x$2020' : 'x$x';
+  const whole = /coordinate$/.test(name) ? 'x$5$6' : composite;
+  return own[name] ?? (type === 'composite' ? whole : (VALUES[type ?? ''] ?? 'x'));
+};
+
 test('The CapabilityStatement is true', async (t) => {
   const { baseUrl, send } = await startTestServer(t);
   const answer = await send('GET', 'metadata');
@@ -41,13 +55,24 @@ test('The CapabilityStatement is true', async (t) => {
 
   t.test('it lists every resource type of R4, and each has the interactions that it names', async (t) => {
     t.equal(resources.length, 146);
-    const expected = ['create', 'delete', 'history-instance', 'patch', 'read', 'search-type', 'update', 'vread'];
+    const expected = [
+      'create',
+      'delete',
+      'history-instance',
+      'history-type',
+      'patch',
+      'read',
+      'search-type',
+      'update',
+      'vread',
+    ];
     for (const { type, interaction = [] } of resources) {
       t.same(interaction.map(({ code }) => code).sort(), expected, `${type}`);
       const answers = await Promise.all([
         send('GET', `${type}/x`),
         send('GET', `${type}/x/_history/1`),
         send('GET', `${type}/x/_history`),
+        send('GET', `${type}/_history?_count=1`),
         send('GET', `${type}?_summary=count`),
         send('POST', `${type}`, { body: {} }),
         send('PUT', `${type}/x`, { body: {} }),
@@ -56,7 +81,7 @@ test('The CapabilityStatement is true', async (t) => {
       ]);
       t.same(
         answers.map(({ status }) => status),
-        [404, 404, 404, 200, 400, 400, 404, 204],
+        [404, 404, 404, 200, 200, 400, 400, 404, 204],
         `${type}`,
       );
     }
@@ -67,7 +92,9 @@ test('The CapabilityStatement is true', async (t) => {
   t.test('every search parameter that it lists is accepted with a value of its type', async (t) => {
     const queries = resources.map((resource) => {
       const values = parametersOf(resource).map(({ name, type }) =>
-        [name, name === '_id' ? 'x' : VALUES[type ?? '']].map((part) => encodeURIComponent(part ?? '')).join('='),
+        [name === '_has' ? '_has:Observation:subject:code' : name, valueFor(name, type)]
+          .map(encodeURIComponent)
+          .join('='),
       );
       return { url: resource.type ?? '', values };
     });
@@ -106,14 +133,37 @@ test('The CapabilityStatement is true', async (t) => {
       readHistory: true,
       updateCreate: true,
       conditionalCreate: true,
-      conditionalUpdate: false,
-      conditionalDelete: 'not-supported',
-      conditionalRead: 'not-supported',
+      conditionalUpdate: true,
+      conditionalDelete: 'single',
+      conditionalRead: 'full-support',
       referencePolicy: ['literal'],
     };
     for (const resource of resources) t.match(resource, said);
-    t.same(rest?.interaction?.map(({ code }) => code).sort(), ['batch', 'transaction']);
-    t.equal((await send('PUT', 'Patient?name=x', { body: { resourceType: 'Patient' } })).status, 405);
-    t.equal((await send('DELETE', 'Patient?name=x')).status, 405);
+    t.same(rest?.interaction?.map(({ code }) => code).sort(), [
+      'batch',
+      'history-system',
+      'search-system',
+      'transaction',
+    ]);
+    t.equal((await send('PUT', 'Patient?name=x', { body: { resourceType: 'Patient' } })).status, 201);
+    t.equal((await send('DELETE', 'Patient?name=x')).status, 204);
+    t.equal((await send('GET', '?_type=Patient')).status, 200);
+    t.equal((await send('GET', '_history?_count=1')).status, 200);
+  });
+
+  t.test('every include that it lists is accepted', async (t) => {
+    for (const { type, searchInclude = [], searchRevInclude = [] } of resources) {
+      if (!['Patient', 'Observation', 'Practitioner', 'Binary'].includes(type ?? '')) continue;
+      const urls = [
+        ...searchInclude.map((include) => `${type}?_include=${encodeURIComponent(include)}`),
+        ...searchRevInclude.map((include) => `${type}?_revinclude=${encodeURIComponent(include)}`),
+      ];
+      const entry = urls.map((url) => ({ request: { method: 'GET', url } }));
+      const batch = await send('POST', '', { body: { resourceType: 'Bundle', type: 'batch', entry } });
+      const statuses = batch
+        .json<{ entry: { response: { status: string } }[] }>()
+        .entry.map(({ response }) => response.status);
+      t.same(new Set(statuses), new Set(['200 OK']), type);
+    }
   });
 });

@@ -11,6 +11,7 @@ test('A history', async (t) => {
   for (const family of ['A', 'B', 'C'])
     await send('PUT', 'Patient/p', { body: { resourceType: 'Patient', id: 'p', name: [{ family }] } });
   await send('DELETE', 'Patient/p');
+  await send('PUT', 'Patient/q', { body: { resourceType: 'Patient', id: 'q' } });
   await send('PUT', 'Patient/p', { body: { resourceType: 'Patient', id: 'p', active: true } });
 
   t.test('goes from the newest version to the oldest, through all pages', async (t) => {
@@ -19,7 +20,6 @@ test('A history', async (t) => {
     for (let url: string | undefined = `${path}?_count=2`; url !== undefined; pages++) {
       const bundle: Bundle = (await send('GET', url)).json<Bundle>();
       t.equal(bundle.type, 'history');
-      t.equal(bundle.total, 5);
       for (const { response } of bundle.entry ?? []) versions.push(response?.etag ?? '');
       url = nextOf(bundle);
     }

@@ -33,6 +33,8 @@ const openServer = async (t: Test): Promise<PatchingServer> => {
     path: join(config.dataFolder, 'test.db'),
     key: derivedKey(config.storeKey, 'store'),
     checkBytes: config.storeCheckBytes,
+    searchThreads: 1,
+    searchLimits: { milliseconds: 10_000, rows: 1_000_000 },
   });
   t.teardown(() => store.close());
   const server = createFhirServer(config, store, 'http://localhost/fhir');

@@ -105,7 +105,7 @@ test('A search', async (t) => {
       '_lastUpdated=12:00',
       '_count=-1',
       '_count=ten',
-      '_sort=name',
+      '_sort=near',
       'name=',
       'name=a,,b',
       'general-practitioner=a%20b',
@@ -114,7 +114,7 @@ test('A search', async (t) => {
       'name=%zz',
       'name=%ff',
       'name=a%00b',
-      '_summary=text',
+      '_summary=long',
     ];
     for (const query of malformed) {
       const answer = await send('GET', `Patient?${query}`);
