@@ -1,0 +1,67 @@
+/** The resources that others refer to by literal references, found in their texts. */
+import { withReplacedLinks } from '../fhir/json-members.ts';
+import { parseReference, type Reference, referenceText } from '../fhir/reference.ts';
+import type { FhirServer } from '../interactions/fhir-request.ts';
+import type { Version } from '../store/store.ts';
+
+/** The most ids of one search. */
+const IDS = 500;
+
+/** The resources of this server that a resource refers to, each once. */
+export const localReferences = (text: string, baseUrl: string): Reference[] => {
+  const found = new Map<string, Reference>();
+  withReplacedLinks(text, (value, kind) => {
+    const parsed = kind === 'reference' ? parseReference(value, baseUrl) : undefined;
+    if (parsed?.kind === 'local') {
+      const reference = { type: parsed.type, id: parsed.id };
+      found.set(referenceText(reference), reference);
+    }
+    return undefined;
+  });
+  return [...found.values()];
+};
+
+/** The current versions of those that are there, by type. */
+export const readAll = async ({ store }: FhirServer, references: readonly Reference[]): Promise<Version[]> => {
+  const found: Version[] = [];
+  for (let at = 0; at < references.length; at += IDS) {
+    const chunk = references.slice(at, at + IDS);
+    const types = Map.groupBy(chunk, ({ type }) => type);
+    const searches = [...types].map(([type, list]) => ({
+      type,
+      clauses: [{ kind: 'id' as const, values: list.map(({ id }) => id) }],
+    }));
+    found.push(...(await store.search({ searches, sort: [], count: chunk.length })).items);
+  }
+  return found;
+};
+
+/**
+ * All that `from` leads to over references to resources that `isWanted`, and over theirs, each once, at most `limit`.
+ * `isCut` says whether there may be more.
+ */
+export const referencedFrom = async (
+  server: FhirServer,
+  from: readonly Version[],
+  isWanted: (reference: Reference) => boolean,
+  limit: number,
+): Promise<{ items: readonly Version[]; isCut: boolean }> => {
+  const asked = new Set<string>(from.map(referenceText));
+  const items: Version[] = [];
+  let isCut = false;
+  for (let next: readonly Version[] = from; next.length > 0; ) {
+    const references: Reference[] = [];
+    for (const { text } of next)
+      for (const reference of localReferences(text.toString(), server.baseUrl)) {
+        const name = referenceText(reference);
+        if (asked.has(name) || !server.isResourceType(reference.type) || !isWanted(reference)) continue;
+        asked.add(name);
+        references.push(reference);
+      }
+    const room = limit - items.length;
+    isCut ||= references.length > room;
+    next = room === 0 ? [] : await readAll(server, references.slice(0, room));
+    items.push(...next);
+  }
+  return { items, isCut };
+};
