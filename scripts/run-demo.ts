@@ -20,6 +20,7 @@ interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
+  readonly bytes: Buffer;
 }
 
 const print = (text = ''): void => void process.stdout.write(`${text}\n`);
@@ -45,12 +46,13 @@ const send = async (
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/fhir+json' }), ...headers },
     ...(body === undefined ? {} : { body }),
   });
-  const text = await response.text();
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const text = bytes.toString();
   const more = Object.entries(headers).map(([name, value]) => `  ${name}: ${value}`);
   print(indented(`${method} ${decodeURIComponent(url)}${more.join('')}`));
   print(indented(`${response.status} ${response.statusText}, ${(performance.now() - started).toFixed(0)} ms`));
   if (response.status !== expected) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-  return { status: response.status, headers: response.headers, text };
+  return { status: response.status, headers: response.headers, text, bytes };
 };
 
 const get = async <T>(base: string, path: string): Promise<T> => JSON.parse((await send(base, 200, 'GET', path)).text);
@@ -100,9 +102,12 @@ const fetchDocument = async (base: string, id: string): Promise<void> => {
   const query = new URLSearchParams({ patient: id, type: DISCHARGE_LETTER });
   const [document] = resourcesOf<DocumentReference>(await get<Bundle>(base, `DocumentReference?${query}`));
   const url = document?.content?.[0]?.attachment?.url ?? '';
-  const { contentType, data } = await get<{ contentType: string; data: string }>(base, url);
-  const bytes = Buffer.from(data, 'base64');
-  print(indented(`${contentType}, ${bytes.length} bytes, begins with ${bytes.subarray(0, 8).toString('latin1')}`));
+  const { headers, bytes } = await send(base, 200, 'GET', url);
+  print(
+    indented(
+      `${headers.get('content-type')}, ${bytes.length} bytes, begins with ${bytes.subarray(0, 8).toString('latin1')}`,
+    ),
+  );
 };
 
 const updateOnce = async (base: string, { id, meta }: Observation): Promise<void> => {

@@ -3,7 +3,7 @@
  */
 import { hkdfSync, randomBytes } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { envSchema } from 'env-schema';
 
@@ -28,8 +28,21 @@ export interface Config {
   readonly searchDefaultCount: number;
   readonly searchMaximumCount: number;
   readonly searchValues: number;
+  readonly searchChain: number;
+  readonly searchIncludes: number;
+  readonly searchMilliseconds: number;
+  readonly searchRows: number;
+  readonly searchThreads: number;
+  /** Minutes east of UTC of searched times without a zone. */
+  readonly zoneOffsetMinutes: number;
+  readonly approximateShare: number;
   readonly references: 'accept' | 'refuse';
   readonly drainMilliseconds: number;
+  readonly conditionalDelete: 'single' | 'multiple';
+  /** The most resources that one conditional delete may delete. */
+  readonly conditionalDeleteLimit: number;
+  /** Proxies whose Forwarded headers are believed. */
+  readonly trustedProxies: BlockList;
 }
 
 /** The configuration is wrong; the message is one line that names the variable. */
@@ -55,8 +68,18 @@ interface Variables {
   readonly CONSILIUM_SEARCH_DEFAULT_COUNT: number;
   readonly CONSILIUM_SEARCH_MAXIMUM_COUNT: number;
   readonly CONSILIUM_SEARCH_VALUES: number;
+  readonly CONSILIUM_SEARCH_CHAIN: number;
+  readonly CONSILIUM_SEARCH_INCLUDES: number;
+  readonly CONSILIUM_SEARCH_MILLISECONDS: number;
+  readonly CONSILIUM_SEARCH_ROWS: number;
+  readonly CONSILIUM_SEARCH_THREADS: number;
+  readonly CONSILIUM_SEARCH_ZONE: string;
+  readonly CONSILIUM_SEARCH_APPROXIMATE_PERCENT: number;
   readonly CONSILIUM_REFERENCES: 'accept' | 'refuse';
   readonly CONSILIUM_DRAIN_SECONDS: number;
+  readonly CONSILIUM_CONDITIONAL_DELETE: 'single' | 'multiple';
+  readonly CONSILIUM_CONDITIONAL_DELETE_LIMIT: number;
+  readonly CONSILIUM_TRUSTED_PROXIES: string;
 }
 
 const wholeNumber = (byDefault: number, minimum: number, maximum: number) => ({
@@ -90,8 +113,18 @@ const SCHEMA = {
     CONSILIUM_SEARCH_DEFAULT_COUNT: wholeNumber(50, 1, 10_000),
     CONSILIUM_SEARCH_MAXIMUM_COUNT: wholeNumber(1000, 1, 10_000),
     CONSILIUM_SEARCH_VALUES: wholeNumber(200, 1, 10_000),
+    CONSILIUM_SEARCH_CHAIN: wholeNumber(5, 1, 20),
+    CONSILIUM_SEARCH_INCLUDES: wholeNumber(1000, 1, 100_000),
+    CONSILIUM_SEARCH_MILLISECONDS: wholeNumber(10_000, 1, 600_000),
+    CONSILIUM_SEARCH_ROWS: wholeNumber(10_000_000, 1000, 1_000_000_000),
+    CONSILIUM_SEARCH_THREADS: wholeNumber(2, 1, 64),
+    CONSILIUM_SEARCH_ZONE: { type: 'string', pattern: '^(Z|[+-](0\\d|1[0-4]):[0-5]\\d)$', default: 'Z' },
+    CONSILIUM_SEARCH_APPROXIMATE_PERCENT: wholeNumber(10, 0, 100),
     CONSILIUM_REFERENCES: { type: 'string', enum: ['accept', 'refuse'], default: 'accept' },
     CONSILIUM_DRAIN_SECONDS: wholeNumber(30, 1, 3600),
+    CONSILIUM_CONDITIONAL_DELETE: { type: 'string', enum: ['single', 'multiple'], default: 'single' },
+    CONSILIUM_CONDITIONAL_DELETE_LIMIT: wholeNumber(100, 1, 10_000),
+    CONSILIUM_TRUSTED_PROXIES: { type: 'string', default: '' },
   },
 } as const;
 
@@ -166,6 +199,28 @@ const storeKeyOf = (variables: Variables, folder: string): Pick<Config, 'storeKe
   return { storeKey: localKey(folder), storeKeyWarning };
 };
 
+/** `+02:00` as 120. */
+const offsetMinutes = (zone: string): number =>
+  zone === 'Z' ? 0 : (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4))) * (zone.startsWith('-') ? -1 : 1);
+
+/** Addresses and networks, such as `10.0.0.1, 10.1.0.0/16, fd00::/8`. */
+const proxiesOf = (text: string): BlockList => {
+  const proxies = new BlockList();
+  const given = text.split(',').map((part) => part.trim());
+  for (const proxy of given.filter((part) => part !== '')) {
+    const [address = '', prefix, ...more] = proxy.split('/');
+    const family = isIP(address);
+    const longest = family === 4 ? 32 : 128;
+    const bits = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
+    if (family === 0 || more.length > 0 || !(bits >= 0 && bits <= longest))
+      throw new ConfigurationError(
+        `CONSILIUM_TRUSTED_PROXIES: '${proxy}' is no address such as 10.0.0.1 or 10.0.0.0/8`,
+      );
+    proxies.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
+  }
+  return proxies;
+};
+
 const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
@@ -195,8 +250,18 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     searchDefaultCount: Math.min(variables.CONSILIUM_SEARCH_DEFAULT_COUNT, variables.CONSILIUM_SEARCH_MAXIMUM_COUNT),
     searchMaximumCount: variables.CONSILIUM_SEARCH_MAXIMUM_COUNT,
     searchValues: variables.CONSILIUM_SEARCH_VALUES,
+    searchChain: variables.CONSILIUM_SEARCH_CHAIN,
+    searchIncludes: variables.CONSILIUM_SEARCH_INCLUDES,
+    searchMilliseconds: variables.CONSILIUM_SEARCH_MILLISECONDS,
+    searchRows: variables.CONSILIUM_SEARCH_ROWS,
+    searchThreads: variables.CONSILIUM_SEARCH_THREADS,
+    zoneOffsetMinutes: offsetMinutes(variables.CONSILIUM_SEARCH_ZONE),
+    approximateShare: variables.CONSILIUM_SEARCH_APPROXIMATE_PERCENT / 100,
     references: variables.CONSILIUM_REFERENCES,
     drainMilliseconds: variables.CONSILIUM_DRAIN_SECONDS * 1000,
+    conditionalDelete: variables.CONSILIUM_CONDITIONAL_DELETE,
+    conditionalDeleteLimit: variables.CONSILIUM_CONDITIONAL_DELETE_LIMIT,
+    trustedProxies: proxiesOf(variables.CONSILIUM_TRUSTED_PROXIES),
   });
 };
 

@@ -18,6 +18,8 @@ test('The defaults are those of the documentation', (t) => {
     bodyBytes: 50_000_000,
     requestMilliseconds: 300_000,
     references: 'accept',
+    conditionalDelete: 'single',
+    conditionalDeleteLimit: 100,
   });
   t.match(config.dataFolder, /\/data$/);
   t.ok(Object.isFrozen(config));
@@ -48,6 +50,9 @@ test('A wrong value is refused with one line that names the variable', (t) => {
     CONSILIUM_SEARCH_VALUES: ['0'],
     CONSILIUM_REFERENCES: ['maybe'],
     CONSILIUM_DRAIN_SECONDS: ['0', '3601'],
+    CONSILIUM_CONDITIONAL_DELETE: ['many', ''],
+    CONSILIUM_CONDITIONAL_DELETE_LIMIT: ['0', '10001'],
+    CONSILIUM_TRUSTED_PROXIES: ['proxy.example', '10.0.0.0/33', '10.0.0.1/x', '::1/129', '10.0.0.0/8/8', '1.2.3'],
   };
   for (const [name, values] of Object.entries(wrong))
     for (const value of values) {
@@ -60,6 +65,19 @@ test('A wrong value is refused with one line that names the variable', (t) => {
   writeFileSync(file64, `${KEY}\n`);
   t.throws(() => readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_STORE_KEY_FILE: file64 }), /both/);
   t.same(readConfig({ CONSILIUM_STORE_KEY_FILE: file64 }).storeKey, Buffer.from(KEY, 'hex'));
+  t.end();
+});
+
+test('Trusted proxies are addresses and networks, of both families', (t) => {
+  const { trustedProxies } = readConfig({
+    CONSILIUM_STORE_KEY: KEY,
+    CONSILIUM_TRUSTED_PROXIES: '10.0.0.0/8, 192.0.2.1,fd00::/8',
+  });
+  t.ok(trustedProxies.check('10.9.9.9'));
+  t.ok(trustedProxies.check('192.0.2.1'));
+  t.ok(trustedProxies.check('fd12::1', 'ipv6'));
+  for (const address of ['192.0.2.2', '127.0.0.1']) t.notOk(trustedProxies.check(address), address);
+  t.notOk(readConfig({ CONSILIUM_STORE_KEY: KEY }).trustedProxies.check('127.0.0.1'));
   t.end();
 });
 

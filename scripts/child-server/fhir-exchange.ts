@@ -29,19 +29,22 @@ export const createFhirExchange = (base: string, connections: number): FhirExcha
         const content = body === undefined ? {} : { 'content-type': 'application/fhir+json' };
         const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
         const options = { agent, hostname, port, method, path: pathOf(path) };
-        const request = http.request({ ...options, headers: { ...content, ...length, ...headers } }, (response) => {
-          const chunks: Buffer[] = [];
-          const finish = (isCut: boolean): void =>
-            resolve({
-              status: response.statusCode ?? 0,
-              headers: response.headers,
-              text: Buffer.concat(chunks).toString(),
-              isCut,
-            });
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('error', () => finish(true));
-          response.on('end', () => finish(!response.complete));
-        });
+        const request = http.request(
+          { ...options, headers: { accept: 'application/fhir+json', ...content, ...length, ...headers } },
+          (response) => {
+            const chunks: Buffer[] = [];
+            const finish = (isCut: boolean): void =>
+              resolve({
+                status: response.statusCode ?? 0,
+                headers: response.headers,
+                text: Buffer.concat(chunks).toString(),
+                isCut,
+              });
+            response.on('data', (chunk: Buffer) => chunks.push(chunk));
+            response.on('error', () => finish(true));
+            response.on('end', () => finish(!response.complete));
+          },
+        );
         request.on('error', reject);
         request.end(body);
       }),

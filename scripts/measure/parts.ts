@@ -44,7 +44,13 @@ const inGroups = <T>(items: readonly T[], size: number): T[][] =>
 /** `folder` is for a store that is thrown away. */
 export const measuredParts = async (folder: string, count: number): Promise<Parts> => {
   const config = readConfig({ CONSILIUM_DATA: folder, CONSILIUM_STORE_KEY: 'ab'.repeat(32) });
-  const store = await openSqliteStore({ path: join(folder, 'parts.db'), key: config.storeKey, checkBytes: 0 });
+  const store = await openSqliteStore({
+    path: join(folder, 'parts.db'),
+    key: config.storeKey,
+    checkBytes: 0,
+    searchThreads: 1,
+    searchLimits: { milliseconds: config.searchMilliseconds, rows: config.searchRows },
+  });
   const server = createFhirServer(config, store, BASE);
   const random = createRandom(6);
   const texts = Array.from({ length: count }, (_, at) =>
