@@ -77,7 +77,7 @@ const compileString = (
   });
 };
 
-const placeholders = (values: readonly unknown[]): string => values.map(() => '?').join(', ');
+const questionMarks = (values: readonly unknown[]): string => values.map(() => '?').join(', ');
 
 /** From so many values on (those of a value set) they share one scan, as a leg each would take long to plan. */
 const MANY_TOKENS = 50;
@@ -91,7 +91,7 @@ const compileToken = (values: readonly TokenValue[], param: number, context: Com
   const codes = [...new Set(values.map(({ code }) => code).filter((code) => code !== undefined))];
   const coded: Leg = {
     table: 'token',
-    seek: (alias) => sql(`${alias}.param = ? AND ${alias}.code IN (${placeholders(codes)})`, param, ...codes),
+    seek: (alias) => sql(`${alias}.param = ? AND ${alias}.code IN (${questionMarks(codes)})`, param, ...codes),
     match: (alias) => anyOf(values.filter(({ code }) => code !== undefined).map((value) => match(alias, value))),
   };
   const legs = values.map(
@@ -164,7 +164,7 @@ export const compileTargets = (targets: readonly number[], param: number, contex
   const anyTarget: Leg = {
     table: 'reference',
     ...(targets.length > FEW_TARGETS ? { index: 'reference_by_resource' } : {}),
-    seek: (alias) => sql(`${alias}.param = ? AND ${alias}.target IN (${placeholders(targets)})`, param, ...targets),
+    seek: (alias) => sql(`${alias}.param = ? AND ${alias}.target IN (${questionMarks(targets)})`, param, ...targets),
   };
   const legs = targets.map(
     (target): Leg => ({
@@ -191,7 +191,7 @@ const compileUri = (
   );
   const any: Leg = {
     table: 'uri',
-    seek: (alias) => sql(`${alias}.param = ? AND ${alias}.value IN (${placeholders(values)})`, param, ...values),
+    seek: (alias) => sql(`${alias}.param = ? AND ${alias}.value IN (${questionMarks(values)})`, param, ...values),
   };
   const below = (match === 'below' ? values : []).map((value): Leg => {
     const start = `${value.replace(/\/$/, '')}/`;
@@ -218,7 +218,7 @@ const compileId = (ids: readonly string[], type: string, context: CompileContext
       match: (alias) => sql(`${alias}.live = 1`),
     }),
   );
-  return compiled(legs, context, { probe: (rid) => sql(`${rid} IN (${placeholders(rids)})`, ...rids) });
+  return compiled(legs, context, { probe: (rid) => sql(`${rid} IN (${questionMarks(rids)})`, ...rids) });
 };
 
 const compileLastUpdated = (values: readonly RangeValue[], type: number, context: CompileContext): CompiledClause => {
