@@ -5,9 +5,9 @@
  * @see https://hl7.org/fhir/R4/http.html#concurrency
  * @see https://hl7.org/fhir/R4/http.html#cond-update
  */
-import { invalid, multipleMatches, preconditionFailed } from '../fhir/fhir-error.ts';
+import { gone, invalid, multipleMatches, notFound, preconditionFailed } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
-import type { Expectation, Store } from '../store/store.ts';
+import type { Expectation, Store, Version } from '../store/store.ts';
 import type { FhirServer } from './fhir-request.ts';
 import { pairsOf, parseCriteria, queryOf } from './parse-request.ts';
 
@@ -110,4 +110,19 @@ export const resolvedDeletes = async (
   }
   const matches = items.map(({ type, id }) => ({ type, id }));
   return { matches, expectation: { query, found: matches } };
+};
+
+/** The current version of a resource that is to be changed. Throws a FhirError 404, 410, or 412 if it is another than `ifMatch`. */
+export const versionToChange = async (
+  { store }: FhirServer,
+  reference: Reference,
+  ifMatch: number | undefined,
+): Promise<Version> => {
+  const current = await store.read(reference);
+  const name = referenceText(reference);
+  if (current === undefined) throw notFound(`There is no ${name}`);
+  if (current.isDeleted) throw gone(`${name} is deleted`);
+  if (ifMatch !== undefined && ifMatch !== current.version)
+    throw preconditionFailed(`If-Match asks for version ${ifMatch}, but ${name} is at version ${current.version}`);
+  return current;
 };

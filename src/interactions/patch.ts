@@ -5,21 +5,13 @@
  * @see https://hl7.org/fhir/R4/http.html#patch
  */
 import { isUtf8 } from 'node:buffer';
-import {
-  FhirError,
-  gone,
-  invalid,
-  issue,
-  notFound,
-  preconditionFailed,
-  unsupportedMediaType,
-} from '../fhir/fhir-error.ts';
+import { FhirError, invalid, issue, notFound, unsupportedMediaType } from '../fhir/fhir-error.ts';
 import { jsonPatched } from '../fhir/json-patch.ts';
 import { parseJson } from '../fhir/json-text.ts';
-import { type Reference, referenceText } from '../fhir/reference.ts';
+import type { Reference } from '../fhir/reference.ts';
 import type { Expectation, Version, Write } from '../store/store.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
-import { matchedVersion, resolvedCriteria } from './conditions.ts';
+import { matchedVersion, resolvedCriteria, versionToChange } from './conditions.ts';
 import { criteriaOf } from './criteria-of.ts';
 import type { FhirRequest, FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
 import { preferencesOf } from './preferences.ts';
@@ -126,21 +118,6 @@ const patchedResource = (
   return preparedResource(server, json, value as { resourceType: string }, id);
 };
 
-/** The version that a patch is to change. Throws a FhirError 404, 410, or 412 if it is another than `ifMatch`. */
-const versionToPatch = async (
-  { store }: FhirServer,
-  reference: Reference,
-  ifMatch: number | undefined,
-): Promise<Version> => {
-  const current = await store.read(reference);
-  const name = referenceText(reference);
-  if (current === undefined) throw notFound(`There is no ${name}`);
-  if (current.isDeleted) throw gone(`${name} is deleted`);
-  if (ifMatch !== undefined && ifMatch !== current.version)
-    throw preconditionFailed(`If-Match asks for version ${ifMatch}, but ${name} is at version ${current.version}`);
-  return current;
-};
-
 /** A patch as a write. */
 export type PatchWrite = Extract<Write, { kind: 'update' }>;
 
@@ -154,7 +131,7 @@ export const patchWrite = async (
   document: PatchDocument,
   ifMatch: number | undefined,
 ): Promise<PatchWrite> => {
-  const current = await versionToPatch(server, reference, ifMatch);
+  const current = await versionToChange(server, reference, ifMatch);
   return { kind: 'update', ...patchedResource(server, current, document), ifMatch: current.version };
 };
 

@@ -12,11 +12,11 @@ import {
   openedObject,
   setMember,
 } from '../fhir/exact-json.ts';
-import { conflict, FhirError, gone, invalid, notFound, preconditionFailed } from '../fhir/fhir-error.ts';
+import { conflict, FhirError, invalid } from '../fhir/fhir-error.ts';
 import { parseJson } from '../fhir/json-text.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
 import { stampedText } from '../fhir/resource-text.ts';
-import { matchedVersion } from '../interactions/conditions.ts';
+import { matchedVersion, versionToChange } from '../interactions/conditions.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from '../interactions/fhir-request.ts';
 import { type PreparedResource, preparedResource } from '../interactions/prepare-write.ts';
 import { entityTag } from '../interactions/respond.ts';
@@ -71,20 +71,6 @@ const changedText = (text: string, given: string, change: SetChange): string => 
   return jsonText(resource);
 };
 
-const currentVersion = async (
-  { store }: FhirServer,
-  reference: Reference,
-  ifMatch: number | undefined,
-): Promise<Version> => {
-  const current = await store.read(reference);
-  const name = referenceText(reference);
-  if (current === undefined) throw notFound(`There is no ${name}`);
-  if (current.isDeleted) throw gone(`${name} is deleted`);
-  if (ifMatch !== undefined && ifMatch !== current.version)
-    throw preconditionFailed(`If-Match asks for version ${ifMatch}, but ${name} is at version ${current.version}`);
-  return current;
-};
-
 const changedResource = (
   server: FhirServer,
   { type, id, text }: Version,
@@ -116,7 +102,7 @@ export const changeMeta = async (
   const given = givenMeta(server, request);
   const ifMatch = matchedVersion(request.headers['if-match']);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const current = await currentVersion(server, reference, ifMatch);
+    const current = await versionToChange(server, reference, ifMatch);
     const prepared = changedResource(server, current, given, change);
     try {
       const [written] = await server.store.commit([{ kind: 'update', ...prepared, ifMatch: current.version }]);
