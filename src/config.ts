@@ -28,6 +28,9 @@ export interface Config {
   readonly searchDefaultCount: number;
   readonly searchMaximumCount: number;
   readonly searchValues: number;
+  readonly searchComparedValues: number;
+  readonly searchParameters: number;
+  readonly searchTotalValues: number;
   readonly searchChain: number;
   readonly searchIncludes: number;
   readonly searchMilliseconds: number;
@@ -68,6 +71,9 @@ interface Variables {
   readonly CONSILIUM_SEARCH_DEFAULT_COUNT: number;
   readonly CONSILIUM_SEARCH_MAXIMUM_COUNT: number;
   readonly CONSILIUM_SEARCH_VALUES: number;
+  readonly CONSILIUM_SEARCH_COMPARED_VALUES: number;
+  readonly CONSILIUM_SEARCH_PARAMETERS: number;
+  readonly CONSILIUM_SEARCH_TOTAL_VALUES: number;
   readonly CONSILIUM_SEARCH_CHAIN: number;
   readonly CONSILIUM_SEARCH_INCLUDES: number;
   readonly CONSILIUM_SEARCH_MILLISECONDS: number;
@@ -112,7 +118,10 @@ const SCHEMA = {
     CONSILIUM_BUNDLE_ENTRIES: wholeNumber(10_000, 1, 1_000_000),
     CONSILIUM_SEARCH_DEFAULT_COUNT: wholeNumber(50, 1, 10_000),
     CONSILIUM_SEARCH_MAXIMUM_COUNT: wholeNumber(1000, 1, 10_000),
-    CONSILIUM_SEARCH_VALUES: wholeNumber(200, 1, 10_000),
+    CONSILIUM_SEARCH_VALUES: wholeNumber(200, 1, 1000),
+    CONSILIUM_SEARCH_COMPARED_VALUES: wholeNumber(20, 1, 100),
+    CONSILIUM_SEARCH_PARAMETERS: wholeNumber(30, 1, 100),
+    CONSILIUM_SEARCH_TOTAL_VALUES: wholeNumber(1000, 1, 10_000),
     CONSILIUM_SEARCH_CHAIN: wholeNumber(5, 1, 20),
     CONSILIUM_SEARCH_INCLUDES: wholeNumber(1000, 1, 100_000),
     CONSILIUM_SEARCH_MILLISECONDS: wholeNumber(10_000, 1, 600_000),
@@ -250,6 +259,9 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     searchDefaultCount: Math.min(variables.CONSILIUM_SEARCH_DEFAULT_COUNT, variables.CONSILIUM_SEARCH_MAXIMUM_COUNT),
     searchMaximumCount: variables.CONSILIUM_SEARCH_MAXIMUM_COUNT,
     searchValues: variables.CONSILIUM_SEARCH_VALUES,
+    searchComparedValues: variables.CONSILIUM_SEARCH_COMPARED_VALUES,
+    searchParameters: variables.CONSILIUM_SEARCH_PARAMETERS,
+    searchTotalValues: variables.CONSILIUM_SEARCH_TOTAL_VALUES,
     searchChain: variables.CONSILIUM_SEARCH_CHAIN,
     searchIncludes: variables.CONSILIUM_SEARCH_INCLUDES,
     searchMilliseconds: variables.CONSILIUM_SEARCH_MILLISECONDS,

@@ -47,6 +47,9 @@ interface Limits {
   readonly searchDefaultCount: number;
   readonly searchMaximumCount: number;
   readonly searchValues: number;
+  readonly searchComparedValues: number;
+  readonly searchParameters: number;
+  readonly searchTotalValues: number;
   readonly searchChain: number;
   readonly searchIncludes: number;
   readonly approximateShare: number;

@@ -11,6 +11,7 @@ import { create } from './create.ts';
 import { conditionalDelete, deleteResource } from './delete.ts';
 import type { FhirRequest, FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
 import { history } from './history.ts';
+import { withParameters } from './known-parameters.ts';
 import { conditionalPatch, patch } from './patch.ts';
 import { read } from './read.ts';
 import { search, searchSystem } from './search.ts';
@@ -19,27 +20,30 @@ import { vread } from './vread.ts';
 
 type Methods<Target> = Readonly<Record<string, Interaction<Target>>>;
 
-const SYSTEM: Methods<object> = { GET: searchSystem, POST: bundle };
+const SYSTEM: Methods<object> = { GET: searchSystem, POST: withParameters([], bundle) };
 const SYSTEM_SEARCH: Methods<object> = { POST: searchSystem };
 const SYSTEM_HISTORY: Methods<object> = { GET: history };
+/** Parameters of reads. */
+const SUBSET = ['_summary', '_elements'];
+
 const TYPE: Methods<{ type: string }> = {
   GET: search,
-  POST: create,
+  POST: withParameters([], create),
   PUT: conditionalUpdate,
   PATCH: conditionalPatch,
   DELETE: conditionalDelete,
 };
 const SEARCH: Methods<{ type: string }> = { POST: search };
 const INSTANCE: Methods<{ type: string; id: string }> = {
-  GET: read,
-  PUT: update,
-  PATCH: patch,
-  DELETE: deleteResource,
+  GET: withParameters(SUBSET, read),
+  PUT: withParameters([], update),
+  PATCH: withParameters([], patch),
+  DELETE: withParameters([], deleteResource),
 };
 const HISTORY: Methods<{ type: string; id?: string }> = { GET: history };
 const COMPARTMENT: Methods<{ type: string; id: string; member: string }> = { GET: searchCompartment };
 const COMPARTMENT_SEARCH: typeof COMPARTMENT = { POST: searchCompartment };
-const VERSION: Methods<{ type: string; id: string; version: string }> = { GET: vread };
+const VERSION: Methods<{ type: string; id: string; version: string }> = { GET: withParameters(SUBSET, vread) };
 
 const withMethod = <Target>(methods: Methods<Target>, request: FhirRequest): Interaction<Target> => {
   const { method } = request;
@@ -115,7 +119,8 @@ export const createDispatch =
     if (path === '') return withMethod(SYSTEM, request)(server, request, {});
     if (path === '_search') return withMethod(SYSTEM_SEARCH, request)(server, request, {});
     if (path === '_history') return withMethod(SYSTEM_HISTORY, request)(server, request, {});
-    if (path === 'metadata') return withMethod({ GET: capabilities }, request)(server, request, {});
+    if (path === 'metadata')
+      return withMethod({ GET: withParameters(['mode'], capabilities) }, request)(server, request, {});
     const [type = '', id, keyword, version, ...more] = decoded(path);
     if (!server.isResourceType(type)) throw notFound(`R4 has no resource type '${type}'`);
     if (id === undefined) return withMethod(TYPE, request)(server, request, { type });

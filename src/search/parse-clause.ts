@@ -30,20 +30,21 @@ const noSuchModifier = ({ modifier, name }: Asked): FhirError =>
 
 /** Parameters whose values are compared one by one, as they have no index of points. */
 const COMPARED = new Set(['string', 'date', 'number', 'quantity']);
-const COMPARED_VALUES = 20;
 
 const valuesOf = (
   text: string,
   name: string,
   kind: string,
   modifier: string,
-  { maximumValues }: SearchContext,
+  { maximumValues, maximumComparedValues }: SearchContext,
 ): string[] => {
   const values = splitEscaped(text, ',');
-  const most = COMPARED.has(kind) || modifier === 'text' ? Math.min(COMPARED_VALUES, maximumValues) : maximumValues;
+  const isCompared = COMPARED.has(kind) || modifier === 'text';
+  const most = isCompared ? maximumComparedValues : maximumValues;
+  const variable = isCompared ? 'CONSILIUM_SEARCH_COMPARED_VALUES' : 'CONSILIUM_SEARCH_VALUES';
   if (values.some((value) => value.trim() === '')) throw invalid(`${name}: a value is empty`);
   if (values.length > most)
-    throw invalid(`${name}: ${values.length} values; at most ${most} are possible in one such parameter`);
+    throw invalid(`${name}: ${values.length} values; at most ${most} are possible in one such parameter (${variable})`);
   return values;
 };
 

@@ -52,9 +52,15 @@ interface Shape {
 
 /** These say one thing about the whole answer, so they stand once. */
 const SHAPING = new Set(['_count', '_sort', '_summary', '_total', '_elements', '_type']);
-/** The most values and parameters of one search: a database takes only so many conditions in one statement. */
-const TOTAL_VALUES = 1000;
-const TOTAL_PARAMETERS = 30;
+
+/** A database takes only so many conditions in one statement. */
+const checkSize = (parameters: number, values: number, context: SearchContext): void => {
+  const { maximumParameters, maximumTotalValues } = context;
+  if (parameters > maximumParameters)
+    throw invalid(`More than ${maximumParameters} parameters in one search (CONSILIUM_SEARCH_PARAMETERS)`);
+  if (values > maximumTotalValues)
+    throw invalid(`More than ${maximumTotalValues} values in one search (CONSILIUM_SEARCH_TOTAL_VALUES)`);
+};
 
 const oneOf = <T extends string>(name: string, value: string, options: readonly T[]): T => {
   const option = options.find((candidate) => candidate === value);
@@ -166,9 +172,8 @@ export const parseSearch = (scope: SearchScope, pairs: readonly Pair[], context:
       shape.types = parseTypes(value, shape);
     } else if (!takeShape(shape, name, value, context)) {
       total += splitEscaped(value, ',').length;
-      if (total > TOTAL_VALUES) throw invalid(`More than ${TOTAL_VALUES} values in one search; divide it`);
-      if (++parameters > TOTAL_PARAMETERS)
-        throw invalid(`More than ${TOTAL_PARAMETERS} parameters in one search; divide it`);
+      parameters++;
+      checkSize(parameters, total, context);
       const made = shape.types.map((type) => [type, parseClause(type, name, value, context)] as const);
       for (const [type, clause] of made) clauses.set(type, [...(clauses.get(type) ?? []), clause]);
     }

@@ -22,6 +22,11 @@ export interface SearchContext {
   readonly maximumCount: number;
   /** The most values of one parameter, and the most codes that a value set stands for. */
   readonly maximumValues: number;
+  /** The most values of a string, date, number or quantity, which are compared one by one. */
+  readonly maximumComparedValues: number;
+  /** The most parameters of one search, and the most values of all of them together. */
+  readonly maximumParameters: number;
+  readonly maximumTotalValues: number;
   /** The most steps of a chain. */
   readonly maximumChain: number;
   /** Minutes east of UTC of searched times without a zone. */
