@@ -6,20 +6,30 @@
 import { instantRange, instantText } from '../fhir/date-time.ts';
 import { invalid, notFound, notSupported } from '../fhir/fhir-error.ts';
 import { referenceText } from '../fhir/reference.ts';
-import type { HistoryPage, HistoryScope, Version } from '../store/store.ts';
+import type { Action, HistoryPage, HistoryScope, Version } from '../store/store.ts';
 import { type BundleEntry, bundleText, type Link } from './bundle-text.ts';
 import type { FhirServer, Interaction } from './fhir-request.ts';
 import { type Pair, pairsOf, queryOf } from './parse-request.ts';
 import { entityTag } from './respond.ts';
 
-const entryOf = (server: FhirServer, { version, lastUpdated, isDeleted, text, ...reference }: Version): BundleEntry => {
-  const path = referenceText(reference);
-  const method = isDeleted ? 'DELETE' : version === 1 ? 'POST' : 'PUT';
-  const status = isDeleted ? '204 No Content' : version === 1 ? '201 Created' : '200 OK';
+/** The request and the answer that each kind of version stands for. */
+const EXCHANGES: Readonly<Record<Action, { method: string; status: string }>> = {
+  create: { method: 'POST', status: '201 Created' },
+  'update-as-create': { method: 'PUT', status: '201 Created' },
+  update: { method: 'PUT', status: '200 OK' },
+  delete: { method: 'DELETE', status: '204 No Content' },
+};
+
+const entryOf = (
+  server: FhirServer,
+  { type, id, version, lastUpdated, isDeleted, action, text }: Version,
+): BundleEntry => {
+  const path = referenceText({ type, id });
+  const { method, status } = EXCHANGES[action];
   return {
     fullUrl: `${server.baseUrl}/${path}`,
     ...(isDeleted ? {} : { resource: text.toString() }),
-    request: { method, url: method === 'POST' ? reference.type : path },
+    request: { method, url: method === 'POST' ? type : path },
     response: { status, etag: entityTag(version), lastModified: instantText(lastUpdated) },
   };
 };

@@ -8,12 +8,16 @@ import type { ResourceText } from '../fhir/resource-text.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
 import type { Include, PageKey, SearchQuery } from '../search/search-query.ts';
 
+/** What made a version: a create, an update of what was not there, an update, a deletion. */
+export type Action = 'create' | 'update-as-create' | 'update' | 'delete';
+
 /** One version of a resource. Versions count from 1; a deletion is a version without text. */
 export interface Version extends Reference {
   readonly version: number;
   /** Milliseconds since 1970 UTC. */
   readonly lastUpdated: number;
   readonly isDeleted: boolean;
+  readonly action: Action;
   /** UTF-8 of the resource's JSON; empty for a deletion. */
   readonly text: Buffer;
 }

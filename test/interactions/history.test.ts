@@ -27,6 +27,22 @@ test('A history', async (t) => {
     t.equal(pages, 3);
   });
 
+  t.test('tells creates, updates that create, updates and deletions apart', async (t) => {
+    const created = await send('POST', 'Patient', { body: { resourceType: 'Patient' } });
+    const { id } = created.json<{ id: string }>();
+    const exchanges = async (name: string): Promise<string[]> =>
+      ((await send('GET', `Patient/${name}/_history?_count=3`)).json<Bundle>().entry ?? []).map(
+        ({ request, response }) => `${request?.method} ${request?.url} ${response?.status}`,
+      );
+    t.same(await exchanges(id), ['POST Patient 201 Created']);
+    t.same(await exchanges('q'), ['PUT Patient/q 201 Created']);
+    t.same(await exchanges('p'), [
+      'PUT Patient/p 201 Created',
+      'DELETE Patient/p 204 No Content',
+      'PUT Patient/p 200 OK',
+    ]);
+  });
+
   t.test('has a request and a response in each entry, and no resource in that of a deletion', async (t) => {
     const first = (await send('GET', path)).json<Bundle>();
     const { entry = [] } = first;

@@ -49,7 +49,7 @@ export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Stor
   const names = openNames(connection);
   const { superseded } = versionStatements(connection);
   const current = connection.prepare<[number, string], Omit<VersionRow, 'type'>>(
-    'SELECT id, version, updated, live, body FROM resource WHERE type = ? AND id = ? AND version > 0',
+    'SELECT id, version, updated, live, action, body FROM resource WHERE type = ? AND id = ? AND version > 0',
   );
   const readCurrent = ({ type, id }: Reference): Version | undefined => {
     const symbol = names.symbol(type);

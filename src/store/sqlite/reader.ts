@@ -1,7 +1,7 @@
 /** Searches and histories on a reading connection, each in one snapshot and within the limits of a search. */
 import type { Reference } from '../../fhir/reference.ts';
 import type { Include, SearchQuery } from '../../search/search-query.ts';
-import type { HistoryPage, HistoryScope, Page, Version } from '../store.ts';
+import type { Action, HistoryPage, HistoryScope, Page, Version } from '../store.ts';
 import { createBudget, type SearchLimits } from './budget.ts';
 import type { Connection } from './database.ts';
 import { historyPage } from './history.ts';
@@ -34,19 +34,25 @@ export interface VersionRow {
   readonly version: number;
   readonly updated: number;
   readonly live: number;
+  /** An index of `ACTIONS`. */
+  readonly action: number;
   readonly body: Buffer;
 }
 
-export const versionOf = ({ type, id, version, updated, live, body }: VersionRow): Version => ({
+/** As they are numbered in the database. */
+export const ACTIONS: readonly Action[] = ['delete', 'create', 'update-as-create', 'update'];
+
+export const versionOf = ({ type, id, version, updated, live, action, body }: VersionRow): Version => ({
   type,
   id,
   version,
   lastUpdated: updated,
   isDeleted: live === 0,
+  action: ACTIONS[action] ?? 'update',
   text: body,
 });
 
-const COLUMNS = 's.text AS type, r.id, v.version, v.updated, v.live, v.body';
+const COLUMNS = 's.text AS type, r.id, v.version, v.updated, v.live, v.action, v.body';
 
 /** The current version of a resource, and a superseded one, by rid. */
 export const versionStatements = (connection: Connection) => ({

@@ -5,12 +5,13 @@
 import { FhirError, type Issue, issue } from '../../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../../fhir/reference.ts';
 import { type ResourceText, stampedText } from '../../fhir/resource-text.ts';
-import { type Expectation, RefusedWrite, StaleExpectation, type Write, type Written } from '../store.ts';
+import { type Action, type Expectation, RefusedWrite, StaleExpectation, type Write, type Written } from '../store.ts';
 import { createBudget } from './budget.ts';
 import type { Connection } from './database.ts';
 import { indexLines, NO_LINES, openIndexTables } from './index-rows.ts';
 import { openNames } from './names.ts';
 import { createRunner } from './plan.ts';
+import { ACTIONS } from './reader.ts';
 import { createSearcher } from './search.ts';
 import { openSymbols } from './symbols.ts';
 
@@ -44,6 +45,8 @@ const RID_CACHE_LIMIT = 100_000;
 const refusal = (status: number, code: Issue['code'], text: string): FhirError =>
   new FhirError(status, [issue(code, text)]);
 
+const actionNumber = (action: Action): number => ACTIONS.indexOf(action);
+
 const linesOf = (rows: string): string[] => (rows === '' ? [] : rows.split('\n'));
 
 export const createWriter = (connection: Connection, now: () => number): Writer => {
@@ -58,13 +61,13 @@ export const createWriter = (connection: Connection, now: () => number): Writer 
   const selectRid = connection.prepare('SELECT rid FROM resource WHERE type = ? AND id = ?').pluck();
   const selectId = connection.prepare('SELECT id FROM resource WHERE rid = ?').pluck();
   const insert = connection.prepare(
-    `INSERT INTO resource (type, id, version, updated, live, index_rows, body) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO resource (type, id, version, updated, live, action, index_rows, body) VALUES (?, ?, 0, 0, 0, 0, '', x'')`,
   );
   const change = connection.prepare(
-    'UPDATE resource SET version = ?, updated = ?, live = ?, index_rows = ?, body = ? WHERE rid = ?',
+    'UPDATE resource SET version = ?, updated = ?, live = ?, action = ?, index_rows = ?, body = ? WHERE rid = ?',
   );
   const archive = connection.prepare(
-    'INSERT INTO history (rid, type, version, updated, live, body) SELECT rid, type, version, updated, live, body FROM resource WHERE rid = ?',
+    'INSERT INTO history (rid, type, version, updated, live, action, body) SELECT rid, type, version, updated, live, action, body FROM resource WHERE rid = ?',
   );
   const rids = new Map<string, number>();
   const freshRids: string[] = [];
@@ -85,22 +88,24 @@ export const createWriter = (connection: Connection, now: () => number): Writer 
     const found = selectRid.get(type, target.id) as number | undefined;
     if (found !== undefined) return remember(key, found);
     freshRids.push(key);
-    return remember(key, Number(insert.run(type, target.id, 0, 0, 0, '', EMPTY).lastInsertRowid));
+    return remember(key, Number(insert.run(type, target.id).lastInsertRowid));
   };
 
   const supersede = (row: Row): void => {
     archive.run(row.rid);
   };
 
-  const save = ({ resource, entries }: Saved, row: Row | undefined, lastUpdated: number): Written => {
+  const save = ({ kind, resource, entries }: Saved, row: Row | undefined, lastUpdated: number): Written => {
     const version = (row?.version ?? 0) + 1;
     const body = Buffer.from(stampedText(resource, { version, lastUpdated }));
     const rid = row?.rid ?? ridOf(resource);
     if (row !== undefined && row.version > 0) supersede(row);
     const rows = indexLines(resource.type, entries, symbols, ridOf);
     index.replace(rid, linesOf(row?.index_rows ?? ''), rows);
-    change.run(version, lastUpdated, 1, rows.lines.join('\n'), body, rid);
     const outcome = row === undefined || row.live === 0 ? 'created' : 'updated';
+    const asCreate = kind === 'create' ? 'create' : 'update-as-create';
+    const action = actionNumber(outcome === 'created' ? asCreate : 'update');
+    change.run(version, lastUpdated, 1, action, rows.lines.join('\n'), body, rid);
     return { type: resource.type, id: resource.id, outcome, version, lastUpdated };
   };
 
@@ -136,7 +141,7 @@ export const createWriter = (connection: Connection, now: () => number): Writer 
       return { type, id, outcome: 'unchanged', version: row?.version ?? 0, lastUpdated: row?.updated ?? 0 };
     supersede(row);
     index.replace(row.rid, linesOf(row.index_rows), NO_LINES);
-    change.run(row.version + 1, lastUpdated, 0, '', EMPTY, row.rid);
+    change.run(row.version + 1, lastUpdated, 0, actionNumber('delete'), '', EMPTY, row.rid);
     return { type, id, outcome: 'deleted', version: row.version + 1, lastUpdated };
   };
 

@@ -43,6 +43,9 @@ let contents = 0;
 const inRun = <T extends HistoryScope>(run: number, scope: T): T =>
   scope.id === undefined ? scope : { ...scope, id: `${scope.id}${run}` };
 
+/** All writes of these tests are updates and deletions. */
+const ACTIONS = { created: 'update-as-create', updated: 'update', deleted: 'delete' } as const;
+
 const commitAll = async (store: Store, made: Made[], changes: readonly Change[]) => {
   const written = await store.commit(
     changes.map(([{ type, id }, isDeletion]) =>
@@ -50,7 +53,8 @@ const commitAll = async (store: Store, made: Made[], changes: readonly Change[])
     ),
   );
   for (const { type, id, outcome, version, lastUpdated } of written)
-    if (outcome !== 'unchanged') made.push({ type, id, version, lastUpdated, isDeleted: outcome === 'deleted' });
+    if (outcome !== 'unchanged')
+      made.push({ type, id, version, lastUpdated, isDeleted: outcome === 'deleted', action: ACTIONS[outcome] });
 };
 
 const isIn = ({ type, id }: HistoryScope, made: Made): boolean =>
@@ -62,7 +66,7 @@ const wasCurrent = (version: Made, all: readonly Made[], { lo, hi }: { lo: numbe
   return version.lastUpdated < hi && (next === undefined || next.lastUpdated > lo);
 };
 
-const versionName = (made: Made): string => `${nameOf(made)}/${made.version}${made.isDeleted ? ' deleted' : ''}`;
+const versionName = (made: Made): string => `${nameOf(made)}/${made.version} ${made.action}`;
 
 const allOf = async (store: Store, scope: HistoryScope, page: HistoryPage): Promise<Version[]> => {
   const found: Version[] = [];

@@ -13,6 +13,8 @@ CREATE TABLE resource (
   version INTEGER NOT NULL,
   updated INTEGER NOT NULL,
   live INTEGER NOT NULL,
+  -- What made this version, see `ACTIONS`.
+  action INTEGER NOT NULL,
   -- The index rows of this version, a JSON array a line, so that an update touches only those that differ.
   index_rows TEXT NOT NULL,
   body BLOB NOT NULL,
@@ -28,6 +30,7 @@ CREATE TABLE history (
   version INTEGER NOT NULL,
   updated INTEGER NOT NULL,
   live INTEGER NOT NULL,
+  action INTEGER NOT NULL,
   body BLOB NOT NULL,
   UNIQUE (rid, version)
 ) STRICT;
