@@ -96,6 +96,7 @@ const askedOf = (request: FastifyRequest): Asked => {
   if (!isBinaryRead) contentType();
   const fhir = {
     ...{ method, path: below, query, headers, ...sent },
+    isAbandoned: () => request.raw.socket.destroyed,
     ...(isBinaryRead ? { wantsContent: contentPreference(headers['accept'], format) } : {}),
   };
   return { fhir, contentType, isPretty: isPretty(query) || isPretty(ofForm) };

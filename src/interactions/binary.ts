@@ -110,7 +110,9 @@ export const contentResponse = (
   if (wantsContent === undefined || version.type !== 'Binary') return undefined;
   const { contentType, bytes, securityContext: context } = contentOf(version);
   if (!wantsContent(contentType)) return undefined;
-  const range = method === 'GET' ? askedRange(headers['range'], bytes.length) : undefined;
+  // Versions are weak validators, and `If-Range` wants a strong one: with it, the whole is the right answer.
+  const isPart = method === 'GET' && headers['if-range'] === undefined;
+  const range = isPart ? askedRange(headers['range'], bytes.length) : undefined;
   if (range === 'unsatisfiable') {
     const text = `Range: '${headers['range']}' is beyond the ${bytes.length} bytes of this content`;
     throw new FhirError(416, [issue('value', text)], { 'content-range': `bytes */${bytes.length}` });

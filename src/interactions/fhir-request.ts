@@ -24,6 +24,8 @@ export interface FhirRequest {
   readonly content?: { readonly bytes: Buffer; readonly contentType: string };
   /** Of a read of a Binary: whether the client wants content of this type as it is, and not as JSON. */
   wantsContent?(contentType: string): boolean;
+  /** Whether the client has left, so that nobody will read the answer. */
+  isAbandoned?(): boolean;
 }
 
 export interface FhirResponse {

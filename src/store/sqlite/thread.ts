@@ -1,5 +1,6 @@
 /** A worker thread that is asked questions and answers them in any order. */
 import { type MessagePort, Worker } from 'node:worker_threads';
+import { unavailable } from '../../fhir/fhir-error.ts';
 import { type ErrorData, errorFrom } from './thread-errors.ts';
 
 export interface Question<Request> {
@@ -58,7 +59,7 @@ export const startThread = async <Request, Result>(url: URL, workerData: unknown
   });
   const ended = new Promise<void>((resolve) => {
     worker.on('exit', () => {
-      fail(new Error('The thread of the store has ended'));
+      fail(unavailable('The store is being closed', 1));
       resolve();
     });
   });
