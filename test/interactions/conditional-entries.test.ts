@@ -117,7 +117,7 @@ test('A transaction', async (t) => {
     const history = (await send('GET', '_history?_count=3')).json<Bundle>();
     t.same(
       history.entry?.map(({ request }) => request?.method),
-      ['POST', 'POST', 'DELETE'],
+      ['PUT', 'POST', 'DELETE'],
       'newest first',
     );
   });
