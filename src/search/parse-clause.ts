@@ -309,6 +309,8 @@ const chain = (
   const { targets } = parameter;
   if (modifier !== '' && targets.length > 0 && !targets.includes(modifier))
     throw invalid(`${name}: '${code}' never points to a '${modifier}'; possible: ${targets.join(', ')}`);
+  if (modifier !== '' && !context.resourceTypes.includes(modifier))
+    throw invalid(`${name}: R4 has no resource type '${modifier}'`);
   const possible = modifier !== '' ? [modifier] : targets.length > 0 ? targets : context.resourceTypes;
   const clauses: Clause[] = [];
   let failure: unknown;
