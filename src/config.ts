@@ -6,8 +6,9 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { BlockList, isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { envSchema } from 'env-schema';
+import type { Limits } from './interactions/fhir-request.ts';
 
-export interface Config {
+export interface Config extends Limits {
   readonly host: string;
   readonly port: number;
   /** Undefined: derived from the address that the server listens on. */
@@ -23,27 +24,11 @@ export interface Config {
   readonly logLevel: string;
   readonly bodyBytes: number;
   readonly requestMilliseconds: number;
-  readonly jsonDepth: number;
-  readonly bundleEntries: number;
-  readonly searchDefaultCount: number;
-  readonly searchMaximumCount: number;
-  readonly searchValues: number;
-  readonly searchComparedValues: number;
-  readonly searchParameters: number;
-  readonly searchTotalValues: number;
-  readonly searchChain: number;
-  readonly searchIncludes: number;
   readonly searchMilliseconds: number;
   readonly searchRows: number;
   readonly searchThreads: number;
-  /** Minutes east of UTC of searched times without a zone. */
-  readonly zoneOffsetMinutes: number;
-  readonly approximateShare: number;
   readonly references: 'accept' | 'refuse';
   readonly drainMilliseconds: number;
-  readonly conditionalDelete: 'single' | 'multiple';
-  /** The most resources that one conditional delete may delete. */
-  readonly conditionalDeleteLimit: number;
   /** Proxies whose Forwarded headers are believed. */
   readonly trustedProxies: BlockList;
 }

@@ -43,7 +43,7 @@ export interface FhirResponse {
 }
 
 /** Limits of requests; see the configuration table in README. */
-interface Limits {
+export interface Limits {
   readonly jsonDepth: number;
   readonly bundleEntries: number;
   readonly searchDefaultCount: number;
