@@ -94,7 +94,7 @@ test('a chain asks each type that the reference may lead to, or the one that is 
   ]);
   t.match(clausesOf('Observation', 'subject.name:exact=x')[0], { kind: 'any' });
   t.throws(() => parse('Observation', 'subject:Practitioner.name=x'), refused(/never points to/));
-  t.throws(() => parse('Provenance', 'target:Foo._id=x'), refused(/no resource type 'Foo'/));
+  t.throws(() => parse('RequestGroup', 'instantiates-canonical:Foo._id=x'), refused(/no resource type 'Foo'/));
   t.throws(() => parse('Observation', 'code.name=x'), refused(/no reference/, 'not-supported'));
   t.throws(
     () => parse('Observation', 'subject:Patient.link:Patient.link:Patient.link:Patient.gender=male'),
