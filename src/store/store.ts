@@ -28,6 +28,18 @@ export interface Page<T> {
   readonly next?: PageKey;
 }
 
+/** A page of a history. */
+interface HistoryVersions extends Page<Version> {
+  /**
+   * Versions that were not there yet when the page was read will be of this instant or later, in milliseconds since 1970
+   * UTC: a safe next `since`. Absent if nothing is there at all.
+   */
+  readonly asOf?: number;
+}
+
+/** The version that must be current, or `*` for any: there must be a current version that is no deletion. */
+export type IfMatch = number | '*';
+
 export type Write =
   | {
       readonly kind: 'create';
@@ -41,10 +53,16 @@ export type Write =
       readonly resource: ResourceText;
       readonly entries: readonly IndexEntry[];
       readonly requires?: readonly Reference[];
-      /** The version that must be current. */
-      readonly ifMatch?: number;
+      readonly ifMatch?: IfMatch;
     }
-  | { readonly kind: 'delete'; readonly reference: Reference; readonly ifMatch?: number };
+  | { readonly kind: 'delete'; readonly reference: Reference; readonly ifMatch?: IfMatch }
+  /** New index entries for a version that stays as it is; nothing happens if another version is current. */
+  | {
+      readonly kind: 'index';
+      readonly reference: Reference;
+      readonly version: number;
+      readonly entries: readonly IndexEntry[];
+    };
 
 /** What a write made of its resource. */
 export interface Written extends Reference {
@@ -82,20 +100,121 @@ export interface HistoryScope {
   readonly id?: string;
 }
 
-export interface HistoryPage {
-  readonly count: number;
+/** What narrows a history. */
+export interface HistoryTimes {
   /** Versions made at this instant or later, in milliseconds since 1970 UTC. */
   readonly since?: number;
   /** Versions that were current at some time of this period. */
   readonly at?: { readonly lo: number; readonly hi: number };
+}
+
+export interface HistoryPage extends HistoryTimes {
+  readonly count: number;
   readonly after?: PageKey;
 }
 
+/** A small JSON document beside the resources: a job, a client, a grant. */
+export interface StoredRecord {
+  readonly key: string;
+  /** JSON. */
+  readonly value: string;
+  /** Counts from 1. */
+  readonly revision: number;
+  /** Milliseconds since 1970 UTC; absent if it does not expire. */
+  readonly expires?: number;
+}
+
+/** Durable like resources; an expired record is not there. */
+export interface Records {
+  get(key: string): Promise<StoredRecord | undefined>;
+  /** In the order of their keys, those whose key begins with `prefix`, behind the key `after`. */
+  list(prefix: string, limit: number, after?: string): Promise<readonly StoredRecord[]>;
+  /**
+   * Writes a record if the current revision is `revision` (0: it is not there; undefined: whatever is there). Answers the
+   * new revision, or undefined if another one is there. `expires` in milliseconds since 1970 UTC.
+   */
+  put(
+    key: string,
+    value: string,
+    options?: { readonly revision?: number; readonly expires?: number },
+  ): Promise<number | undefined>;
+  /** Whether the record, if it was there at all, had this revision, and is gone. */
+  delete(key: string, revision?: number): Promise<boolean>;
+}
+
+/** The stable number of a logical id: it breaks the ties of every order, and is the same in a copy of the store. */
+export interface NumberedReference extends Reference {
+  readonly rid: number;
+}
+
+/** A resource with all its versions, oldest first; the last one is current. */
+export interface StoredHistory extends NumberedReference {
+  readonly versions: readonly Version[];
+}
+
+/** From one store to another: everything as it is, with its numbers, versions and times. */
+export interface Transfer {
+  /** In the order of rid, those behind `after`. */
+  histories(after: number, limit: number): Promise<readonly StoredHistory[]>;
+  /** The numbers alone, likewise. */
+  references(after: number, limit: number): Promise<readonly NumberedReference[]>;
+  /** Keeps the numbers for resources that `restore` will bring. Fails if a number is another resource's. */
+  reserve(references: readonly NumberedReference[]): Promise<void>;
+  /**
+   * Takes resources whose numbers have been reserved, each with the entries of its current version. One that is there
+   * with the same current version is left as it is, so that a copy can be taken up again.
+   */
+  restore(histories: readonly (StoredHistory & { readonly entries: readonly IndexEntry[] })[]): Promise<void>;
+}
+
+/** What became of one clause of a search. */
+export interface ExplainedClause {
+  /** What it was understood as, in one line. */
+  readonly text: string;
+  /**
+   * `leads`: its index is read to find resources. `probed`: it is asked of each resource that was found otherwise.
+   * `unused`: nothing of the type was looked for.
+   */
+  readonly role: 'leads' | 'probed' | 'unused';
+  /** The tables of the store, each with the index that is used. */
+  readonly indexes: readonly string[];
+  /** How many rows are to be read to find all that it finds; undefined if it cannot lead, or was not counted. */
+  readonly rows?: number;
+  /** Whether there are more rows than were counted. */
+  readonly hasMoreRows?: boolean;
+}
+
+/** What became of the search of one type. */
+export interface ExplainedSearch {
+  readonly type: string;
+  /** In the order of the query. At most one leads; none if an index of the type, or of the sort key, is read. */
+  readonly clauses: readonly ExplainedClause[];
+  /** In which order the matches come, and why, in words. */
+  readonly order: string;
+}
+
+/** How a search was answered. */
+export interface Explanation {
+  readonly searches: readonly ExplainedSearch[];
+  /** The store's own account of what it did, as lines of text. */
+  readonly plan: readonly string[];
+  /** The rows that counted against the limits of a search. */
+  readonly rowsTouched: number;
+  readonly milliseconds: number;
+  /** How many matches the first page has; of a query with `count` 0, how many there are. */
+  readonly matches: number;
+  readonly hasMore: boolean;
+}
+
 export interface Store {
+  readonly records: Records;
+  readonly transfer: Transfer;
   /** The current version, also if it is a deletion; or version `version`. */
   read(reference: Reference, version?: number): Promise<Version | undefined>;
   /** Versions, newest first; deletions are versions, too. */
-  history(scope: HistoryScope, page: HistoryPage): Promise<Page<Version>>;
+  history(scope: HistoryScope, page: HistoryPage): Promise<HistoryVersions>;
+  /** The exact number of versions that all pages of a history have together. */
+  countHistory(scope: HistoryScope, times: HistoryTimes): Promise<number>;
   search(query: SearchQuery): Promise<Page<Version>>;
   /**
    * What `includes` lead to from the matches, each once and without the matches themselves, at most `limit`. `isCut`
@@ -108,6 +227,8 @@ export interface Store {
   ): Promise<{ readonly items: readonly Version[]; readonly isCut: boolean }>;
   /** The exact number of matches. */
   count(query: SearchQuery): Promise<number>;
+  /** Runs a search for its first page, or, with `count` 0, for its total, and tells how. Fails as the search does. */
+  explain(query: SearchQuery): Promise<Explanation>;
   /**
    * Writes all or nothing, and answers when it is durable. Throws RefusedWrite (409 for a create of what exists, 412 for
    * a stale `ifMatch`, 422 for a missing required resource), StaleExpectation, or a FhirError 503 if the disk refuses.

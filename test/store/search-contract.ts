@@ -107,9 +107,11 @@ const openModel = async (store: Store, resources: RandomRun['resources']): Promi
 const testMatches = (name: string, open: (t: Test) => Promise<Store>): void => {
   test(`${name}: a search finds on all its pages what the specification says, also after changes`, async (t) => {
     const store = await open(t);
+    let queries = 0;
     const property = fc.asyncProperty(
       randomRun({ changes: 6, searches: 12 }),
       async ({ resources, changes, searches }) => {
+        queries += 2 * searches.length;
         const model = await openModel(store, resources);
         for (const search of searches) await checkSearch(store, model, search);
         for (const change of changes) await commitChanges(store, model, [change]);
@@ -117,6 +119,7 @@ const testMatches = (name: string, open: (t: Test) => Promise<Store>): void => {
       },
     );
     await fc.assert(property, settings(t, 200));
+    t.comment(`${queries} queries`);
   });
 };
 
@@ -331,6 +334,45 @@ const testManyLinked = (name: string, open: (t: Test) => Promise<Store>): void =
   });
 };
 
+const testDeepHierarchies = (name: string, open: (t: Test) => Promise<Store>): void => {
+  test(`${name}: a hierarchy of many resources and many levels is followed to its end`, async (t) => {
+    const store = await open(t);
+    const model: Model = { start: 0, resources: new Map() };
+    const LEVELS = 600;
+    const place = (at: number): Reference => ({ type: 'Location', id: `l${at}` });
+    const link = (param: string, at: number): IndexEntry => ({ kind: 'reference', param, ...place(at) });
+    await commitChanges(
+      store,
+      model,
+      Array.from({ length: LEVELS }, (_, at) => [place(at), at === 0 ? [] : [link('partof', at - 1)]] as const),
+    );
+    const used = [0, 3, 550, LEVELS - 1];
+    await commitChanges(
+      store,
+      model,
+      used.map((at) => [manyOf(`i${at}`), [link('location', at)]] as const),
+    );
+    for (const [direction, at] of [
+      ['below', 0],
+      ['below', 500],
+      ['above', LEVELS - 1],
+      ['above', 3],
+    ] as const) {
+      const values = [place(at)];
+      const clause: Clause = {
+        kind: 'hierarchy',
+        param: 'location',
+        type: 'Location',
+        parent: 'partof',
+        direction,
+        values,
+      };
+      await checkSearch(store, model, searchMany([clause], 3));
+      t.pass(`${direction} ${at}`);
+    }
+  });
+};
+
 export const testStoreSearch = (name: string, open: (t: Test) => Promise<Store>): void => {
   testMatches(name, open);
   testPagesUnderWrites(name, open);
@@ -338,5 +380,6 @@ export const testStoreSearch = (name: string, open: (t: Test) => Promise<Store>)
   testManyValues(name, open);
   testManyClauses(name, open);
   testManyLinked(name, open);
+  testDeepHierarchies(name, open);
   testWords(name, open);
 };

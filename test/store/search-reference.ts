@@ -170,6 +170,27 @@ export const refersTo = (source: IndexedResource, param: string | undefined, tar
       isSameReference(entry, target),
   );
 
+/** The values themselves, and round by round the parents or children of what was found before. */
+const relativesOf = (
+  { type, parent, direction, values }: Extract<Clause, { kind: 'hierarchy' }>,
+  all: readonly IndexedResource[],
+): readonly Reference[] => {
+  const links = all
+    .filter((resource) => resource.type === type)
+    .flatMap((resource) =>
+      resource.entries.flatMap((entry) =>
+        entry.kind === 'reference' && entry.param === parent ? [{ child: resource, parent: entry }] : [],
+      ),
+    );
+  const found = [...values];
+  for (const reached of found)
+    for (const link of links) {
+      const [near, far] = direction === 'above' ? [link.child, link.parent] : [link.parent, link.child];
+      if (isSameReference(near, reached) && !found.some((known) => isSameReference(known, far))) found.push(far);
+    }
+  return found;
+};
+
 /** `all` are the resources of all types. */
 const matchesClause = (clause: Clause, resource: IndexedResource, all: readonly IndexedResource[]): boolean => {
   const { id, lastUpdated, entries } = resource;
@@ -202,6 +223,8 @@ const matchesClause = (clause: Clause, resource: IndexedResource, all: readonly 
           refersTo(resource, clause.param, target) &&
           matchesClause(clause.clause, target, all),
       );
+    case 'hierarchy':
+      return relativesOf(clause, all).some((relative) => refersTo(resource, clause.param, relative));
     case 'has':
       return all.some(
         (source) =>

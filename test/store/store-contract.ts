@@ -2,8 +2,11 @@
 import type { Test } from 'tap';
 import type { Store } from '../../src/store/store.ts';
 import { testCommits } from './contract/commits.ts';
+import { testExplain } from './contract/explain.ts';
 import { testHistories } from './contract/histories.ts';
+import { testRecords } from './contract/records.ts';
 import { testRelated } from './contract/related.ts';
+import { testTransfer } from './contract/transfer.ts';
 import { testVersions } from './contract/versions.ts';
 
 export const testStoreContract = (name: string, open: (t: Test) => Promise<Store>): void => {
@@ -11,4 +14,7 @@ export const testStoreContract = (name: string, open: (t: Test) => Promise<Store
   testCommits(name, open);
   testHistories(name, open);
   testRelated(name, open);
+  testExplain(name, open);
+  testRecords(name, open);
+  testTransfer(name, open);
 };

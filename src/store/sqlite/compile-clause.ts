@@ -3,6 +3,7 @@
  * finds few, and else probed for each resource.
  */
 import type { Clause, ValueClause } from '../../search/search-query.ts';
+import { counted } from './budget.ts';
 import { compileNear, compileText } from './compile-special.ts';
 import { compileTargets, compileValue } from './compile-value.ts';
 import { type CompileContext, type CompiledClause, compiled, foundBy, NOTHING, probeOnly } from './compiled-clause.ts';
@@ -86,6 +87,46 @@ const compileChain = (
   });
 };
 
+/** All that is above or below some resources, themselves included; each once, so that a circle ends. */
+const relativesOf = (
+  { type, parent, direction }: Extract<Clause, { kind: 'hierarchy' }>,
+  rids: readonly number[],
+  { names, alias }: CompileContext,
+): Sql => {
+  const [all, row] = [alias(), alias()];
+  const [from, to] = direction === 'below' ? ['target', 'rid'] : ['rid', 'target'];
+  const step =
+    `SELECT ${row}.${to} FROM ${all} JOIN reference ${row} ON ${row}.${from} = ${all}.rid AND ${row}.param = ?` +
+    ` WHERE ${counted(`${row}.rid`)}`;
+  const starts = `SELECT rid FROM resource WHERE ${inList('rid', rids)}`;
+  return sql(
+    `WITH RECURSIVE ${all}(rid) AS (${starts} UNION ${step}) SELECT rid FROM ${all}`,
+    names.param(type, parent) ?? NOTHING,
+  );
+};
+
+const compileHierarchy = (
+  clause: Extract<Clause, { kind: 'hierarchy' }>,
+  type: string,
+  context: CompileContext,
+): CompiledClause => {
+  const { names, alias } = context;
+  const symbol = names.param(type, clause.param) ?? NOTHING;
+  const rids = [...new Set(clause.values.map(names.rid).filter((rid) => rid !== undefined))];
+  if (rids.length === 0) return compileTargets([], symbol, context);
+  const relatives = relativesOf(clause, rids, context);
+  const few = context.fewRids(relatives, FEW);
+  if (few !== undefined) return compileTargets(few, symbol, context);
+  return probeOnly((rid) => {
+    const row = alias();
+    return sql(
+      `EXISTS (SELECT 1 FROM reference ${row} WHERE ${row}.rid = ${rid} AND ${row}.param = ? AND ${row}.target IN (${relatives.text}))`,
+      symbol,
+      ...relatives.values,
+    );
+  });
+};
+
 const compileHas = (
   { param, type: source, clause }: Extract<Clause, { kind: 'has' }>,
   type: string,
@@ -162,6 +203,8 @@ export const compileClause = (clause: Clause, type: string, context: CompileCont
       return compileAny(clause.clauses, type, context);
     case 'chain':
       return compileChain(clause, type, context);
+    case 'hierarchy':
+      return compileHierarchy(clause, type, context);
     case 'has':
       return compileHas(clause, type, context);
     default:

@@ -17,6 +17,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3-multiple-ciphers';
+import { StoreUnusable } from '../store-unusable.ts';
 
 export type Connection = Database.Database;
 export type Statement = Database.Statement<unknown[]>;
@@ -25,11 +26,6 @@ export interface DatabaseFile {
   readonly path: string;
   /** 32 bytes. */
   readonly key: Buffer;
-}
-
-/** The store cannot be opened; the message is one line for the operator. */
-export class StoreUnusable extends Error {
-  override readonly name = 'StoreUnusable';
 }
 
 const MIGRATIONS = join(import.meta.dirname, 'migrations');

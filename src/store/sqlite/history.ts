@@ -5,7 +5,7 @@
  * @see https://hl7.org/fhir/R4/http.html#history
  */
 import type { PageKey } from '../../search/search-query.ts';
-import type { HistoryPage, HistoryScope, Page } from '../store.ts';
+import type { HistoryPage, HistoryScope, HistoryTimes, Page } from '../store.ts';
 import { counted } from './budget.ts';
 import { NOTHING } from './compiled-clause.ts';
 import type { Connection } from './database.ts';
@@ -30,6 +30,15 @@ const wasCurrent = ({ lo, hi }: { lo: number; hi: number }): Sql =>
     lo,
   );
 
+const isWithin = (scope: Sql, { since, at }: HistoryTimes): Sql =>
+  allOf([
+    sql(counted('v.rid')),
+    scope,
+    sql('v.version > 0'),
+    ...(since === undefined ? [] : [sql('v.updated >= ?', since)]),
+    ...(at === undefined ? [] : [wasCurrent(at)]),
+  ]);
+
 const rowsOf = (
   table: 'resource' | 'history',
   scope: Sql,
@@ -37,13 +46,9 @@ const rowsOf = (
   limit: number,
   runner: Runner,
 ): Found[] => {
-  const { after, since, at } = page;
+  const { after } = page;
   const condition = allOf([
-    sql(counted('v.rid')),
-    scope,
-    sql('v.version > 0'),
-    ...(since === undefined ? [] : [sql('v.updated >= ?', since)]),
-    ...(at === undefined ? [] : [wasCurrent(at)]),
+    isWithin(scope, page),
     ...(after === undefined
       ? []
       : [
@@ -89,4 +94,31 @@ export const historyPage = (
   const last = items.at(-1);
   const next: PageKey | undefined = last === undefined ? undefined : [last.updated, last.rid, last.version];
   return found.length > page.count && next !== undefined ? { items, next } : { items };
+};
+
+/** When something of the scope was written last. The next commit is of the same instant or later. */
+export const newestInstant = (scope: HistoryScope, connection: Connection, runner: Runner): number | undefined => {
+  const instants = scopesOf(scope, connection, runner).map(({ text, values }) =>
+    runner.value(sql(`SELECT max(v.updated) FROM resource v WHERE ${text} AND v.version > 0`, ...values)),
+  );
+  return instants.reduce<number | undefined>(
+    (newest, instant) => Math.max(newest ?? 0, instant ?? 0) || undefined,
+    undefined,
+  );
+};
+
+/** How many versions all pages have together. */
+export const historyCount = (
+  scope: HistoryScope,
+  times: HistoryTimes,
+  connection: Connection,
+  runner: Runner,
+): number => {
+  const counts = scopesOf(scope, connection, runner).flatMap((part) =>
+    ['resource', 'history'].map((table) => {
+      const { text, values } = isWithin(part, times);
+      return runner.value(sql(`SELECT count(*) FROM ${table} v WHERE ${text}`, ...values));
+    }),
+  );
+  return counts.reduce((total, count) => total + count, 0);
 };

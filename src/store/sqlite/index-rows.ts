@@ -31,6 +31,12 @@ const TABLES: Readonly<Record<TableName, { name: string; columns: readonly strin
 /** How the rows of dates and quantities are parted: the first migration says why. */
 export const FORMS = { sole: 0, several: 1, long: 2 } as const;
 
+/** The number of an element; as a bigint where it may be more than a double holds exactly. */
+const elementRid = (rid: number, element: number): number | bigint =>
+  rid < MOST_EXACT ? rid * ELEMENTS + element : BigInt(rid) * BigInt(ELEMENTS) + BigInt(element);
+
+const MOST_EXACT = Number.MAX_SAFE_INTEGER / (2 * ELEMENTS);
+
 /** Ranges longer than this are long, in milliseconds: 32 days hold every month. */
 export const LONG_RANGE = 32 * 86_400_000;
 
@@ -152,7 +158,7 @@ export const openIndexTables = (connection: Connection): IndexTables => {
     if (table === 'x') return;
     const count = TABLES[table].columns.length;
     const element = columns[count];
-    statements[table].run(...columns.slice(0, count), element === undefined ? rid : rid * ELEMENTS + Number(element));
+    statements[table].run(...columns.slice(0, count), element === undefined ? rid : elementRid(rid, Number(element)));
   };
   const wordsOf = (lines: readonly string[]): string | undefined => lines.find((line) => line.startsWith('["x"'));
 

@@ -3,14 +3,17 @@
  * less than a message to another thread, is answered where it is asked.
  */
 import type { Reference } from '../../fhir/reference.ts';
-import type { Page, Store, Version, Written } from '../store.ts';
+import type { Explanation, Page, Records, Store, Transfer, Version, Written } from '../store.ts';
+import { StoreUnusable } from '../store-unusable.ts';
 import type { SearchLimits } from './budget.ts';
-import { type DatabaseFile, openConnection, prepareDatabase, StoreUnusable } from './database.ts';
+import { type Connection, type DatabaseFile, openConnection, prepareDatabase } from './database.ts';
 import { openNames } from './names.ts';
 import { type ReadRequest, type ReadResult, type VersionRow, versionOf, versionStatements } from './reader.ts';
 import { startReaderPool } from './reader-pool.ts';
+import { openRecords } from './record-table.ts';
 import { startThread } from './thread.ts';
-import type { Commit } from './writer.ts';
+import { openTransferReads } from './transfer.ts';
+import type { WriteRequest, WriteResult } from './writer.ts';
 
 export interface SqliteStoreOptions extends DatabaseFile {
   /** Files up to this size, in bytes, are verified whole when they are opened. */
@@ -21,7 +24,7 @@ export interface SqliteStoreOptions extends DatabaseFile {
 
 const startThreads = async (file: DatabaseFile, threads: number, limits: SearchLimits) => {
   try {
-    const writer = await startThread<Commit, readonly Written[]>(new URL('./writer-thread.ts', import.meta.url), file);
+    const writer = await startThread<WriteRequest, WriteResult>(new URL('./writer-thread.ts', import.meta.url), file);
     return { writer, readers: await startReaderPool(file, threads, limits) };
   } catch (error) {
     throw new StoreUnusable(`The store ${file.path} cannot be opened: ${(error as Error).message}`);
@@ -37,6 +40,32 @@ const withBuffer = (version: Version): Version => {
 const pageOf = ({ versions }: ReadResult): Page<Version> => {
   const { items, ...next } = versions ?? { items: [] };
   return { items: items.map(withBuffer), ...next };
+};
+
+/** Read where they are asked, as a resource is; changed by the writer. */
+const recordsOf = (connection: Connection, write: (request: WriteRequest) => Promise<WriteResult>): Records => {
+  const { get, list } = openRecords(connection, Date.now);
+  return {
+    get: async (key) => get(key),
+    list: async (prefix, limit, after) => list(prefix, limit, after),
+    put: async (key, value, options = {}) => (await write({ key, value, ...options })) as number | undefined,
+    delete: async (key, revision) =>
+      (await write({ key, ...(revision === undefined ? {} : { revision }) })) !== undefined,
+  };
+};
+
+const transferOf = (connection: Connection, write: (request: WriteRequest) => Promise<WriteResult>): Transfer => {
+  const reads = openTransferReads(connection);
+  return {
+    histories: async (after, limit) => reads.histories(after, limit),
+    references: async (after, limit) => reads.references(after, limit),
+    reserve: async (references) => {
+      await write({ reserve: references });
+    },
+    restore: async (histories) => {
+      await write({ restore: histories });
+    },
+  };
 };
 
 /** Opens the file, or makes it. Throws StoreUnusable with one line for the operator. */
@@ -65,7 +94,11 @@ export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Stor
       const row = superseded.get(names.rid(reference) ?? 0, version);
       return row === undefined ? undefined : versionOf(row);
     },
-    history: async (scope, page) => pageOf(await read({ kind: 'history', scope, page })),
+    history: async (scope, page) => {
+      const result = await read({ kind: 'history', scope, page });
+      return { ...pageOf(result), ...(result.asOf === undefined ? {} : { asOf: result.asOf }) };
+    },
+    countHistory: async (scope, times) => (await read({ kind: 'count-history', scope, times })).count ?? 0,
     search: async (query) => pageOf(await read({ kind: 'search', query })),
     related: async (matches, includes, limit) => {
       const references = matches.map(({ type, id }) => ({ type, id }));
@@ -73,7 +106,10 @@ export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Stor
       return { items: pageOf(result).items, isCut: result.isCut ?? false };
     },
     count: async (query) => (await read({ kind: 'count', query })).count ?? 0,
-    commit: (writes, expected = []) => writer.ask({ writes, expected }),
+    explain: async (query) => (await read({ kind: 'explain', query })).explanation as Explanation,
+    commit: async (writes, expected = []) => (await writer.ask({ writes, expected })) as readonly Written[],
+    records: recordsOf(connection, writer.ask),
+    transfer: transferOf(connection, writer.ask),
     close: async () => {
       // The last connection to close copies the log into the file, which a reading one cannot do.
       await readers.end();

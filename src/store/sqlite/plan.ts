@@ -21,21 +21,36 @@ export interface Plan {
   readonly name: string;
   readonly type: number;
   readonly clauses: readonly CompiledClause[];
+  /** The clauses of which the leader was chosen. */
+  readonly leaders: readonly Leader[];
   readonly leader: Leader | undefined;
+}
+
+/**
+ * What a statement is for: a page or total of the search itself, the count of a clause's rows, what a chain leads to,
+ * whether there is anything of the type.
+ */
+export type Purpose = 'search' | 'count' | 'resolve' | 'is there any';
+
+/** Is told what is done for a search. */
+export interface Watch {
+  planned(plan: Plan): void;
+  ran(purpose: Purpose, statement: Sql, found: readonly Value[][]): void;
 }
 
 type Value = string | number | null;
 
 /** Runs statements, and makes names for their tables. */
 export interface Runner extends CompileContext {
-  rows(statement: Sql): Value[][];
-  value(statement: Sql): number;
+  readonly watch: Watch | undefined;
+  rows(statement: Sql, purpose?: Purpose): Value[][];
+  value(statement: Sql, purpose?: Purpose): number;
 }
 
 /** Statements are prepared once; as many different ones as these are kept. */
 const STATEMENTS = 500;
 
-export const createRunner = (connection: Connection, names: Names): Runner => {
+export const createRunner = (connection: Connection, names: Names, watch?: Watch): Runner => {
   const statements = new Map<string, Statement>();
   let aliases = 0;
   const prepared = (text: string): Statement => {
@@ -46,18 +61,21 @@ export const createRunner = (connection: Connection, names: Names): Runner => {
     statements.set(text, made);
     return made;
   };
-  const rows = ({ text, values }: Sql): Value[][] => {
+  const rows = (statement: Sql, purpose: Purpose = 'search'): Value[][] => {
     aliases = 0;
-    return prepared(text).all(...values) as Value[][];
+    const found = prepared(statement.text).all(...statement.values) as Value[][];
+    watch?.ran(purpose, statement, found);
+    return found;
   };
   return {
     names,
+    watch,
     // No name twice in a statement, as one within another would hide it; the same search is the same text.
     alias: () => `i${aliases++}`,
     rows,
-    value: (statement) => rows(statement)[0]?.[0] as number,
+    value: (statement, purpose) => rows(statement, purpose)[0]?.[0] as number,
     fewRids: ({ text, values }, limit) => {
-      const found = rows(sql(`SELECT DISTINCT rid FROM (${text}) LIMIT ?`, ...values, limit + 1));
+      const found = rows(sql(`SELECT DISTINCT rid FROM (${text}) LIMIT ?`, ...values, limit + 1), 'resolve');
       return found.length > limit ? undefined : found.map(([rid]) => rid as number);
     },
   };
@@ -88,7 +106,7 @@ const narrowed = (clause: CompiledClause, clauses: readonly CompiledClause[]): C
 const rowsRead = (clause: CompiledClause, runner: Runner): number => {
   const read = readBy(clause, runner);
   if (read === undefined) return COUNT_LIMIT;
-  return runner.value(sql(`SELECT count(*) FROM (${read.text} LIMIT ${COUNT_LIMIT})`, ...read.values));
+  return runner.value(sql(`SELECT count(*) FROM (${read.text} LIMIT ${COUNT_LIMIT})`, ...read.values), 'count');
 };
 
 /** What is scanned last if there is a choice: no index seeks a system without a code. */
@@ -97,24 +115,25 @@ const reluctance = ({ lead, legs }: CompiledClause): number => {
   return lead === 'points' ? 0 : 1;
 };
 
-/**
- * The clause that reads the fewest rows leads; of those that read many, one that comes in the order of rid. The pages
- * that follow keep the leader of the first one, whatever has been written since: it gives the order.
- */
-const leaderOf = (clauses: readonly CompiledClause[], kept: number | undefined, runner: Runner): Leader | undefined => {
-  const leaders = clauses.flatMap((clause, position) =>
-    clause.lead === 'none' || (kept !== undefined && kept !== position)
-      ? []
-      : [{ ...narrowed(clause, clauses), position }],
+/** The clauses that may lead. The pages that follow keep the leader of the first one, `kept`: it gives the order. */
+const leadersOf = (clauses: readonly CompiledClause[], kept: number | undefined, runner: Runner): Leader[] =>
+  clauses.flatMap((clause, position) => {
+    if (clause.lead === 'none' || (kept !== undefined && kept !== position)) return [];
+    const leader = { ...narrowed(clause, clauses), position };
+    return [{ ...leader, rows: rowsRead(leader, runner) }];
+  });
+
+/** The clause that reads the fewest rows leads; of those that read many, one that comes in the order of rid. */
+const leaderOf = (leaders: readonly Leader[]): Leader | undefined => {
+  if (leaders.length === 0) return undefined;
+  return leaders.reduce((best, next) =>
+    next.rows < best.rows || (next.rows === best.rows && reluctance(next) < reluctance(best)) ? next : best,
   );
-  const [only, another] = leaders.map((leader): Leader => ({ ...leader, rows: rowsRead(leader, runner) }));
-  if (only === undefined || another === undefined) return only;
-  return leaders
-    .map((leader): Leader => ({ ...leader, rows: rowsRead(leader, runner) }))
-    .reduce((best, next) =>
-      next.rows < best.rows || (next.rows === best.rows && reluctance(next) < reluctance(best)) ? next : best,
-    );
 };
+
+/** How many resources of a type there are: a search of many types, as of a compartment, passes over most at once. */
+export const liveOf = (type: number, runner: Runner, purpose: Purpose = 'search'): number =>
+  runner.value(sql('SELECT coalesce(max(live), 0) FROM type_count WHERE type = ?', type), purpose);
 
 /** No clause leads: the index of the type does. */
 export const NO_LEADER = -1;
@@ -122,9 +141,12 @@ export const NO_LEADER = -1;
 /** Undefined if nothing of the type is stored. `kept` is the position of the leader of the page before. */
 export const planOf = ({ type, clauses }: TypeSearch, runner: Runner, kept?: number): Plan | undefined => {
   const symbol = runner.names.symbol(type);
-  if (symbol === undefined) return undefined;
+  if (symbol === undefined || liveOf(symbol, runner, 'is there any') === 0) return undefined;
   const compiled = clauses.map((clause) => compileClause(clause, type, runner));
-  return { name: type, type: symbol, clauses: compiled, leader: leaderOf(compiled, kept, runner) };
+  const leaders = leadersOf(compiled, kept, runner);
+  const plan: Plan = { name: type, type: symbol, clauses: compiled, leaders, leader: leaderOf(leaders) };
+  runner.watch?.planned(plan);
+  return plan;
 };
 
 /** All resources of a type, in the order of rid. */

@@ -1,10 +1,12 @@
 /** Searches and histories on a reading connection, each in one snapshot and within the limits of a search. */
 import type { Reference } from '../../fhir/reference.ts';
 import type { Include, SearchQuery } from '../../search/search-query.ts';
-import type { Action, HistoryPage, HistoryScope, Page, Version } from '../store.ts';
+import type { Action, Explanation, HistoryPage, HistoryScope, HistoryTimes, Page, Version } from '../store.ts';
+import { unpackedBody } from './body.ts';
 import { createBudget, type SearchLimits } from './budget.ts';
 import type { Connection } from './database.ts';
-import { historyPage } from './history.ts';
+import { createExplainer } from './explain.ts';
+import { historyCount, historyPage, newestInstant } from './history.ts';
 import { openNames } from './names.ts';
 import { createRunner } from './plan.ts';
 import { relatedRids } from './related.ts';
@@ -14,7 +16,9 @@ import { createSearcher } from './search.ts';
 export type ReadRequest =
   | { readonly kind: 'search'; readonly query: SearchQuery }
   | { readonly kind: 'count'; readonly query: SearchQuery }
+  | { readonly kind: 'explain'; readonly query: SearchQuery }
   | { readonly kind: 'history'; readonly scope: HistoryScope; readonly page: HistoryPage }
+  | { readonly kind: 'count-history'; readonly scope: HistoryScope; readonly times: HistoryTimes }
   | {
       readonly kind: 'related';
       readonly matches: readonly Reference[];
@@ -23,9 +27,12 @@ export type ReadRequest =
     };
 
 export interface ReadResult {
+  /** Of a history. */
+  readonly asOf?: number;
   readonly versions?: Page<Version>;
   readonly isCut?: boolean;
   readonly count?: number;
+  readonly explanation?: Explanation;
 }
 
 export interface VersionRow {
@@ -49,7 +56,7 @@ export const versionOf = ({ type, id, version, updated, live, action, body }: Ve
   lastUpdated: updated,
   isDeleted: live === 0,
   action: ACTIONS[action] ?? 'update',
-  text: body,
+  text: unpackedBody(body),
 });
 
 const COLUMNS = 's.text AS type, r.id, v.version, v.updated, v.live, v.action, v.body';
@@ -69,6 +76,7 @@ export const createReader = (connection: Connection, limits: SearchLimits): ((re
   const names = openNames(connection);
   const runner = createRunner(connection, names);
   const searcher = createSearcher(runner);
+  const explained = createExplainer(connection, names, budget);
   const { current, superseded } = versionStatements(connection);
   const currentOf = (rid: number): Version => versionOf(current.get(rid) as VersionRow);
   const versionAt = ({ rid, version }: { rid: number; version: number }): Version => {
@@ -84,9 +92,14 @@ export const createReader = (connection: Connection, limits: SearchLimits): ((re
       }
       case 'count':
         return { count: searcher.count(request.query) };
+      case 'explain':
+        return { explanation: explained(request.query) };
+      case 'count-history':
+        return { count: historyCount(request.scope, request.times, connection, runner) };
       case 'history': {
         const { items, ...next } = historyPage(request.scope, request.page, connection, runner);
-        return { versions: { items: items.map(versionAt), ...next } };
+        const asOf = newestInstant(request.scope, connection, runner);
+        return { versions: { items: items.map(versionAt), ...next }, ...(asOf === undefined ? {} : { asOf }) };
       }
       case 'related': {
         const rids = request.matches.flatMap((match) => names.rid(match) ?? []);

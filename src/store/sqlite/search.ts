@@ -7,7 +7,7 @@ import type { Page } from '../store.ts';
 import { type CompiledClause, foundBy } from './compiled-clause.ts';
 import { ELEMENTS } from './index-rows.ts';
 import { type Leg, ridOf, rowsOf, whereOf } from './leg.ts';
-import { type Leader, legOfType, NO_LEADER, othersOf, type Plan, planOf, probes, type Runner } from './plan.ts';
+import { type Leader, legOfType, liveOf, NO_LEADER, othersOf, type Plan, planOf, probes, type Runner } from './plan.ts';
 import { pageSortedByKeys } from './sorted-page.ts';
 import { allOf, anyOf, type Sql, sql } from './sql.ts';
 
@@ -30,11 +30,13 @@ const pointPage = (plan: Plan, limit: number, after: PageKey, runner: Runner): F
     const where = whereOf(leg, 'o');
     const rid = ridOf(leg, 'o');
     const rest = probes(othersOf(plan), rid);
+    // In SQL, as the number of an element may be more than a double holds exactly.
+    const isBehind = leg.isElement ? `o.rid >= (CAST(? AS INTEGER) + 1) * ${ELEMENTS}` : 'o.rid > ?';
     const rows = runner.rows(
       sql(
-        `SELECT ${rid} FROM ${leg.table} o WHERE ${where.text} AND o.rid > ? AND ${rest.text} GROUP BY ${rid} ORDER BY ${rid} LIMIT ?`,
+        `SELECT ${rid} FROM ${leg.table} o WHERE ${where.text} AND ${isBehind} AND ${rest.text} GROUP BY ${rid} ORDER BY ${rid} LIMIT ?`,
         ...where.values,
-        leg.isElement ? from * ELEMENTS + ELEMENTS - 1 : from,
+        from,
         ...rest.values,
         limit,
       ),
@@ -114,6 +116,8 @@ const unsortedPage = ({ searches, after }: SearchQuery, limit: number, runner: R
 };
 
 const countOf = (search: TypeSearch, runner: Runner): number => {
+  const symbol = runner.names.symbol(search.type);
+  if (symbol !== undefined && search.clauses.length === 0) return liveOf(symbol, runner);
   const plan = planOf(search, runner);
   if (plan === undefined) return 0;
   const all = foundBy(plan.leader ?? { lead: 'points', legs: [legOfType(plan.type)] }, runner) as Sql;

@@ -63,7 +63,7 @@ const isBehind = (sort: readonly SortKey[], after: PageKey): Sql => {
 };
 
 /** Whether so few resources can match that they are better sorted than looked for in the order of an index. */
-const isFew = ({ leader }: Plan): boolean => leader !== undefined && leader.rows < COUNT_LIMIT;
+export const isFew = ({ leader }: Plan): boolean => leader !== undefined && leader.rows < COUNT_LIMIT;
 
 const sortedCandidates = (
   sort: readonly SortKey[],
@@ -187,9 +187,9 @@ const walkedMissing = (
   return rows.map(([rid]) => ({ rid: rid as number, key: [null, rid as number] }));
 };
 
-const walkedParam = (key: ParamKey, plan: Plan, limit: number, after: PageKey | undefined, runner: Runner) => {
+const walkedParam = (key: ParamKey, plan: Plan, limit: number, after: PageKey | undefined, runner: Runner): Found[] => {
   const known = VALUE_TABLES[key.entries];
-  if (known === undefined) return undefined;
+  if (known === undefined) throw new Error(`No index is in the order of values of the kind ${key.entries}`);
   const param = runner.names.param(plan.name, key.param) ?? NOTHING;
   const found: Found[] = [];
   if (after === undefined || after[0] !== null) {
@@ -206,6 +206,15 @@ const walkedParam = (key: ParamKey, plan: Plan, limit: number, after: PageKey | 
   return missing === 0 ? found : [...found, ...walkedMissing(key, known, plan, missing, after, runner)];
 };
 
+/** Whether the index of the sort key is walked, and not what was found sorted. */
+export const isWalked = ([key, second]: readonly SortKey[], [plan, another]: readonly Plan[]): boolean =>
+  key !== undefined &&
+  plan !== undefined &&
+  second === undefined &&
+  another === undefined &&
+  !isFew(plan) &&
+  (key.by !== 'param' || VALUE_TABLES[key.entries] !== undefined);
+
 /** One page of the matches of all plans together. */
 export const pageSortedByKeys = (
   sort: readonly SortKey[],
@@ -214,13 +223,11 @@ export const pageSortedByKeys = (
   after: PageKey | undefined,
   runner: Runner,
 ): Found[] => {
-  const [key, second] = sort;
-  const [plan, another] = plans;
+  const [key] = sort;
+  const [plan] = plans;
   if (plan === undefined || key === undefined) return [];
-  if (second === undefined && another === undefined && !isFew(plan)) {
-    if (key.by !== 'param') return walkedColumn(key, plan, limit, after, runner);
-    const walked = walkedParam(key, plan, limit, after, runner);
-    if (walked !== undefined) return walked;
-  }
-  return sortedCandidates(sort, plans, limit, after, runner);
+  if (!isWalked(sort, plans)) return sortedCandidates(sort, plans, limit, after, runner);
+  return key.by === 'param'
+    ? walkedParam(key, plan, limit, after, runner)
+    : walkedColumn(key, plan, limit, after, runner);
 };

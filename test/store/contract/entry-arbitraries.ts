@@ -113,7 +113,7 @@ export const entriesOf: Readonly<Record<Family, fc.Arbitrary<IndexEntry[]>>> = {
   string: one(string(from(['s', 'z']))),
   date: one(date(from(['d', 'e']))),
   number: one(fc.tuple(from(['n', 'm']), interval).map(([param, range]) => ({ kind: 'number', param, ...range }))),
-  quantity: one(quantity(from(['q', 'p']))),
+  quantity: one(quantity(from(['q', 'q:canonical']))),
   reference: one(referenceTo(from(['r', 'v']))),
   uri: one(uri(fc.constant('w'))),
   text: one(

@@ -103,10 +103,12 @@ const checkHistory = async (
       (page.since === undefined || made.lastUpdated >= page.since) &&
       (page.at === undefined || wasCurrent(made, all, page.at)),
   );
+  const total = await store.countHistory(scope, page);
   const items = await allOf(store, scope, page);
   const names = items.map(versionName);
   const report = `${JSON.stringify({ scope, page })}\nfound ${names}\nexpected ${expected.map(versionName)}`;
   if (names.toSorted().join() !== expected.map(versionName).sort().join()) throw new Error(`Not the same: ${report}`);
+  if (total !== expected.length) throw new Error(`Counted ${total}: ${report}`);
   for (const [position, item] of items.entries()) {
     const before = items[position - 1];
     if (item.isDeleted !== (item.text.length === 0)) throw new Error(`Text of ${names[position]}`);

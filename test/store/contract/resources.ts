@@ -3,7 +3,7 @@ import type { Reference } from '../../../src/fhir/reference.ts';
 import type { ResourceText } from '../../../src/fhir/resource-text.ts';
 import type { IndexEntry, TokenEntry } from '../../../src/search/index-entry.ts';
 import type { Clause, PageKey, SearchQuery } from '../../../src/search/search-query.ts';
-import type { Store, Version, Write } from '../../../src/store/store.ts';
+import type { IfMatch, Store, Version, Write } from '../../../src/store/store.ts';
 
 /** A resource whose JSON has `content`, such as `"active":true`, behind `meta`. */
 export const resourceOf = (type: string, id: string, content = ''): ResourceText => ({
@@ -22,10 +22,10 @@ export const created = (resource: ResourceText, entries: readonly IndexEntry[] =
 export const updated = (
   resource: ResourceText,
   entries: readonly IndexEntry[] = [],
-  more: { ifMatch?: number; requires?: readonly Reference[] } = {},
+  more: { ifMatch?: IfMatch; requires?: readonly Reference[] } = {},
 ): Write => ({ kind: 'update', resource, entries, ...more });
 
-export const deleted = ({ type, id }: Reference, ifMatch?: number): Write =>
+export const deleted = ({ type, id }: Reference, ifMatch?: IfMatch): Write =>
   ifMatch === undefined
     ? { kind: 'delete', reference: { type, id } }
     : { kind: 'delete', reference: { type, id }, ifMatch };

@@ -94,13 +94,25 @@ const compositeClause = from(COMPONENT_CLAUSES).chain((components) =>
     .map((pairs): Clause => ({ kind: 'composite', values: pairs })),
 );
 
+/** Within one type, along references that may go round in circles. */
+const hierarchyClause: fc.Arbitrary<Clause> = from(TYPES).chain((type) =>
+  fc.record({
+    kind: fc.constant('hierarchy' as const),
+    param: from(['r', 'v']),
+    type: fc.constant(type),
+    parent: from(['r', 'v']),
+    direction: from(['above', 'below'] as const),
+    values: values(from(['a', 'b', 'c', 'd', 'absent']).map((id) => ({ type, id }))),
+  }),
+);
+
 const clauseOf: Readonly<Record<Family, fc.Arbitrary<Clause>>> = {
   token: tokenClause(from(['t', 'u'])),
   string: stringClause(from(['s', 'z'])),
   date: dateClause(from(['d', 'e'])),
   number: fc.record({ kind: fc.constant('number' as const), param: from(['n', 'm']), values: values(numberValue) }),
-  quantity: quantityClause(from(['q', 'p'])),
-  reference: referenceClause(from(['r', 'v'])),
+  quantity: quantityClause(from(['q', 'q:canonical'])),
+  reference: fc.oneof(referenceClause(from(['r', 'v'])), hierarchyClause),
   uri: uriClause(fc.constant('w')),
   text: fc.record({
     kind: fc.constant('text' as const),
@@ -140,8 +152,17 @@ const PARAMS = [
   ['absent', 'string'],
 ] as const;
 
+/** Those of composites and places are what `:missing` asks for them. */
+const MISSING_PARAMS = [
+  ...PARAMS,
+  ['k#0', 'token'],
+  ['l#0', 'string'],
+  ['o#0', 'reference'],
+  ['near#0', 'number'],
+] as const;
+
 const missing: fc.Arbitrary<Clause> = fc
-  .tuple(from(PARAMS), fc.boolean())
+  .tuple(from(MISSING_PARAMS), fc.boolean())
   .map(([[param, entries], isMissing]) => ({ kind: 'missing', param, entries, isMissing }));
 
 /** A clause of these families, or of others behind `depth` references. */

@@ -132,6 +132,21 @@ const testPreconditions = (name: string, open: (t: Test) => Promise<Store>): voi
     t.match(await store.read(PATIENT), { version: 3, isDeleted: true });
   });
 
+  test(`${name}: If-Match * is refused with 412 unless there is a current version`, async (t) => {
+    const store = await open(t);
+    const refused = { name: 'FhirError', status: 412, position: 0 };
+    await t.rejects(store.commit([updated(patient(), [], { ifMatch: '*' })]), refused, 'not there');
+    await t.rejects(store.commit([deleted(PATIENT, '*')]), refused, 'nothing to delete');
+    await store.commit([created(patient('"content":1'))]);
+    t.match(await store.commit([updated(patient('"content":2'), [], { ifMatch: '*' })]), [{ version: 2 }]);
+    t.match(await store.commit([deleted(PATIENT, '*')]), [{ outcome: 'deleted', version: 3 }]);
+    await t.rejects(
+      store.commit([updated(patient(), [], { ifMatch: '*' })]),
+      refused,
+      'a deletion is no version to match',
+    );
+  });
+
   test(`${name}: of parallel updates with one If-Match exactly one is made`, async (t) => {
     const store = await open(t);
     await store.commit([created(patient())]);

@@ -11,8 +11,9 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Test, test } from 'tap';
-import { openConnection, prepareDatabase, StoreUnusable } from '../../../src/store/sqlite/database.ts';
+import { openConnection, prepareDatabase } from '../../../src/store/sqlite/database.ts';
 import { openSqliteStore } from '../../../src/store/sqlite/open-store.ts';
+import { StoreUnusable } from '../../../src/store/store-unusable.ts';
 import { created, deleted, idsOf, resourceOf, token, updated, withToken } from '../contract/resources.ts';
 import { CHECK_BYTES, KEY, OPTIONS, temporaryFolder } from './temporary-store.ts';
 

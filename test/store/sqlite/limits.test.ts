@@ -33,6 +33,7 @@ test('a search that touches too many rows is refused, and the store goes on answ
   const costly = tooCostly(/more than 100 rows \(CONSILIUM_SEARCH_ROWS\)/);
   const refused: readonly (readonly [name: string, ask: () => Promise<unknown>])[] = [
     ['two keys', () => store.search(byDate(searchOf(TYPE, [], 10)))],
+    ['an explanation', () => store.explain(byDate(searchOf(TYPE, [], 10)))],
     ['a total', () => store.count(searchOf(TYPE, [withToken('status', 'final')]))],
     ['a probe of each resource', () => store.search(searchOf(TYPE, [rare], 50))],
     ['a negation that nothing fulfils', () => store.search(searchOf(TYPE, [none], 10))],

@@ -103,3 +103,19 @@ CREATE VIRTUAL TABLE words USING fts5(
   content, narrative,
   content = '', contentless_delete = 1, detail = 'column', tokenize = 'unicode61 remove_diacritics 2'
 );
+
+-- How many resources of each type there are, for the total of a search without conditions.
+CREATE TABLE type_count (
+  type INTEGER PRIMARY KEY,
+  live INTEGER NOT NULL
+) STRICT;
+
+-- Small JSON documents beside the resources: jobs, clients, grants. One that has expired is not there any more.
+CREATE TABLE record (
+  key TEXT PRIMARY KEY,
+  value TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  -- Milliseconds since 1970 UTC.
+  expires INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX record_by_expiry ON record (expires) WHERE expires IS NOT NULL;
