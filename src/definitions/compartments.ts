@@ -14,7 +14,8 @@ export interface Compartments {
   of(name: string): ReadonlyMap<string, readonly string[]> | undefined;
 }
 
-const NAMES = new Set(['Patient', 'Encounter', 'RelatedPerson', 'Practitioner', 'Device']);
+/** The types whose resources have a compartment. */
+export const COMPARTMENT_TYPES = ['Patient', 'Encounter', 'RelatedPerson', 'Practitioner', 'Device'] as const;
 
 const parametersByType = ({ resource }: CompartmentDefinition): ReadonlyMap<string, readonly string[]> =>
   new Map(
@@ -35,7 +36,7 @@ export const createCompartments = (): Compartments => {
   };
   return {
     of: (name) => {
-      if (!NAMES.has(name)) return undefined;
+      if (!COMPARTMENT_TYPES.some((type) => type === name)) return undefined;
       if (!known.has(name)) load(name);
       return known.get(name);
     },
