@@ -3,7 +3,7 @@
  *
  * @see https://hl7.org/fhir/R4/search.html#content
  */
-import { type IndexEntry, TEXT_LIMIT } from './index-entry.ts';
+import { type IndexEntry, modifiedParam, TEXT_LIMIT } from './index-entry.ts';
 import type { JsonObject } from './value-path.ts';
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: ' ' };
@@ -45,12 +45,14 @@ const collect = (value: unknown, words: string[]): void => {
   }
 };
 
-/** Adds the entries `_content` and, if there is a narrative, `_text`. */
+/** Adds the entries `_content` and, if there is a narrative, `_text`; a token tells `:missing` that there is one. */
 export const addTextEntries = (resource: JsonObject, entries: IndexEntry[]): void => {
   const words: string[] = [];
   collect(resource, words);
   if (words.length > 0)
     entries.push({ kind: 'text', param: '_content', text: [...new Set(words)].join(' ').slice(0, TEXT_LIMIT) });
   const { div } = (resource['text'] ?? {}) as { div?: string };
-  if (div !== undefined) entries.push({ kind: 'text', param: '_text', text: plainText(div).slice(0, TEXT_LIMIT) });
+  if (div === undefined) return;
+  entries.push({ kind: 'text', param: '_text', text: plainText(div).slice(0, TEXT_LIMIT) });
+  entries.push({ kind: 'token', param: modifiedParam('_text', 'present'), system: '', code: 'true' });
 };

@@ -7,7 +7,7 @@
 import type { Reference } from '@medplum/fhirtypes';
 import type { SearchParameter, SearchParameters } from '../definitions/search-parameters.ts';
 import type { Structures } from '../definitions/structures.ts';
-import { compileFhirPath } from '../fhirpath/evaluate.ts';
+import { compileFhirPath, type TypedValue } from '../fhirpath/evaluate.ts';
 import { compileExpression } from './compile-expression.ts';
 import type { AddEntries } from './entries/add-entries.ts';
 import { dateEntries } from './entries/date.ts';
@@ -19,8 +19,8 @@ import { referenceEntries } from './entries/reference.ts';
 import { stringEntries } from './entries/string.ts';
 import { tokenEntries } from './entries/token.ts';
 import { tokenTextEntries } from './entries/token-text.ts';
-import { uriEntries } from './entries/uri.ts';
-import { compositeExtractor } from './extract-composite.ts';
+import { addVersionedUrl, uriEntries } from './entries/uri.ts';
+import { type CompositeContext, compositeExtractor } from './extract-composite.ts';
 import { addTextEntries } from './extract-text.ts';
 import { type IndexEntry, modifiedParam } from './index-entry.ts';
 import { referencedType } from './referenced-type.ts';
@@ -96,8 +96,16 @@ const interpretedExtractor = (
   const evaluate = compileFhirPath(expression, type, (reference, resource) =>
     referencedType(reference as Reference, resource as JsonObject, structures.isResourceType),
   );
+  const valuesOf = (resource: JsonObject): TypedValue[] => {
+    try {
+      return evaluate(resource, resource);
+    } catch {
+      // Such as `single()` of two names: the expression has no value here, and the resource is no worse for it.
+      return [];
+    }
+  };
   return (resource, entries) => {
-    for (const { type: valueType, value } of evaluate(resource, resource)) entriesOf(valueType)?.(value, entries);
+    for (const { type: valueType, value } of valuesOf(resource)) entriesOf(valueType)?.(value, entries);
   };
 };
 
@@ -111,7 +119,7 @@ const parameterExtractors = (
   if (expression === '' || COLUMNS.has(code)) return [];
   const whole = { type, structure: structures.structure(type) };
   const compiled = compileExpression(expression, whole, whole, structures);
-  return entriesFor(parameter, code, structures, baseUrl).flatMap((entriesOf): ParameterExtractor[] => {
+  const ofValues = entriesFor(parameter, code, structures, baseUrl).flatMap((entriesOf): ParameterExtractor[] => {
     if (compiled === undefined) return [interpretedExtractor(expression, type, structures, entriesOf)];
     if (compiled.kind === 'paths') return pathsExtractor(compiled.paths, entriesOf) ?? [];
     const add = entriesOf('boolean');
@@ -123,6 +131,30 @@ const parameterExtractors = (
       },
     ];
   });
+  const { elements } = whole.structure ?? {};
+  if (parameter.type !== 'uri' || code !== 'url' || !elements?.has('url') || !elements.has('version')) return ofValues;
+  return [...ofValues, (resource, entries) => addVersionedUrl(code, resource, entries)];
+};
+
+/** How the components of composites become entries, for components that `byUrl` knows. */
+const compositesOf = (structures: Structures, byUrl: SearchParameters['byUrl'], baseUrl: string): CompositeContext => ({
+  structures,
+  entriesOf: (url, param) => {
+    const component = byUrl(url);
+    return component === undefined ? undefined : entriesFor(component, param, structures, baseUrl)[0];
+  },
+});
+
+/** Whether a resource of a type can have entries for a parameter. Throws an Error if its expression is no FHIRPath. */
+export const canHaveEntries = (
+  parameter: SearchParameter,
+  type: string,
+  structures: Structures,
+  byUrl: SearchParameters['byUrl'],
+): boolean => {
+  if (parameter.type !== 'composite') return parameterExtractors(parameter, type, structures, '').length > 0;
+  const whole = { type, structure: structures.structure(type) };
+  return compositeExtractor(parameter, whole, compositesOf(structures, byUrl, '')) !== undefined;
 };
 
 /**
@@ -134,13 +166,7 @@ export const createExtractor = (
   parameters: SearchParameters,
   baseUrl: string,
 ): ((resource: object & { readonly resourceType: string }) => IndexEntry[]) => {
-  const composites = {
-    structures,
-    entriesOf: (url: string, param: string) => {
-      const component = parameters.byUrl(url);
-      return component === undefined ? undefined : entriesFor(component, param, structures, baseUrl)[0];
-    },
-  };
+  const composites = compositesOf(structures, parameters.byUrl, baseUrl);
   const extractorsOf = (type: string): { plain: ParameterExtractor[]; composite: ParameterExtractor[] } => {
     const own = [...parameters.of(type).values()];
     const whole = { type, structure: structures.structure(type) };
@@ -152,7 +178,10 @@ export const createExtractor = (
     };
   };
   const byType = new Map<string, ReturnType<typeof extractorsOf>>();
+  let generation = parameters.generation;
   return (resource) => {
+    if (generation !== parameters.generation) byType.clear();
+    generation = parameters.generation;
     let extractors = byType.get(resource.resourceType);
     if (extractors === undefined) {
       extractors = extractorsOf(resource.resourceType);

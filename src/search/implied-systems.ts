@@ -27,7 +27,8 @@ export const createImpliedSystems = (structures: Structures, codes: CodeLookup):
     return new Set(bound.map(({ system }) => system));
   };
   return (type, parameter) => {
-    const key = `${type}.${parameter.code}`;
+    // Not by the code: an own parameter may get another expression.
+    const key = `${type} ${parameter.expression}`;
     const systems = known.get(key) ?? systemsOf(type, parameter);
     known.set(key, systems);
     return systems;

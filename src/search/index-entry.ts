@@ -7,7 +7,9 @@
 interface Entry {
   /**
    * The code of the search parameter. Beside its main values a parameter may have others under a name of their own:
-   * `subject:identifier`, `identifier:of-type`, `code:text`, and `code-value-quantity#1` for a component of a composite.
+   * `subject:identifier`, `identifier:of-type`, `code:text`, `value-quantity:canonical` (in UCUM base units),
+   * `instantiates-canonical:below` and `contenttype:below` (what a more exact value is below of), `url:version` (with
+   * `|version`), `_text:present`, and `code-value-quantity#1` for a component of a composite.
    */
   readonly param: string;
   /** For components: which element of the resource the value is from, counted from 0. */
@@ -92,9 +94,13 @@ export const ELEMENT_LIMIT = 4096;
 /** The name of the entries of a composite's component; `position` counts from 0. */
 export const componentParam = (code: string, position: number): string => `${code}#${position}`;
 
-/** The name of the entries that a modifier such as `text` searches. */
-export const modifiedParam = (code: string, modifier: 'text' | 'identifier' | 'of-type'): string =>
-  `${code}:${modifier}`;
+type OtherValues = 'text' | 'identifier' | 'of-type' | 'canonical' | 'below' | 'version' | 'present';
+
+/** The name of the entries that a parameter has beside its main values, such as those that `:text` searches. */
+export const modifiedParam = (code: string, other: OtherValues): string => `${code}:${other}`;
+
+/** Folds the case of a token that is compared without it. */
+export const foldCase = (text: string): string => text.toLowerCase().replace(/ς/g, 'σ');
 
 /** Folds a text of any length: without case (a final sigma included), marks and surrounding or repeated white space. */
 export const foldText = (text: string): string =>

@@ -4,29 +4,20 @@
  * @see https://hl7.org/fhir/R4/search.html#modifiers
  * @see https://hl7.org/fhir/R4/search.html#chaining
  */
-import type { SearchParameter } from '../definitions/search-parameters.ts';
 import { FhirError, invalid, notSupported } from '../fhir/fhir-error.ts';
-import { typedIdentifier } from './entries/identifier.ts';
-import { componentParam, foldString, modifiedParam, STRING_LIMIT } from './index-entry.ts';
-import { parseDate, parseNear, parseNumber, parseQuantity, parseReferenceValue, parseToken } from './parse-value.ts';
+import { type Asked, anyClause, foldedValues, noSuchModifier } from './asked.ts';
+import { componentParam, STRING_LIMIT } from './index-entry.ts';
+import { missingClause } from './parse-missing-clause.ts';
+import { quantityClause } from './parse-quantity-clause.ts';
+import { referenceClause } from './parse-reference-clause.ts';
+import { tokenClause } from './parse-token-clause.ts';
+import { uriClause } from './parse-uri-clause.ts';
+import { parseDate, parseNear, parseNumber } from './parse-value.ts';
 import { parameterOf, type SearchContext } from './search-context.ts';
-import type { Clause, StringMatch, TokenValue, ValueClause } from './search-query.ts';
+import type { Clause, StringMatch, ValueClause } from './search-query.ts';
 import { splitEscaped, unescaped } from './split-value.ts';
 
 const STRING_MODIFIERS: Readonly<Record<string, StringMatch>> = { '': 'starts', exact: 'exact', contains: 'contains' };
-
-/** One parameter under way: `name` is as the client wrote it, for messages. */
-interface Asked {
-  /** The resource type that is searched. */
-  readonly type: string;
-  readonly parameter: SearchParameter;
-  readonly modifier: string;
-  readonly name: string;
-  readonly values: readonly string[];
-}
-
-const noSuchModifier = ({ modifier, name }: Asked): FhirError =>
-  notSupported(`${name}: the modifier ':${modifier}' is not possible for this parameter`);
 
 /** Parameters whose values are compared one by one, as they have no index of points. */
 const COMPARED = new Set(['string', 'date', 'number', 'quantity']);
@@ -48,92 +39,6 @@ const valuesOf = (
   return values;
 };
 
-const anyClause = (clauses: readonly Clause[]): Clause =>
-  clauses.length === 1 ? (clauses[0] as Clause) : { kind: 'any', clauses };
-
-const foldedValues = (values: readonly string[], name: string): string[] => {
-  const folded = values.map(unescaped).map(foldString);
-  // A lone accent folds to nothing, and everything begins with nothing.
-  if (folded.includes('')) throw invalid(`${name}: a value has no character to search for`);
-  return folded;
-};
-
-const textClause = ({ parameter, values, name }: Asked): Clause => ({
-  kind: 'string',
-  param: modifiedParam(parameter.code, 'text'),
-  match: 'starts',
-  values: foldedValues(values, name),
-});
-
-const typedToken = (value: string, name: string): TokenValue => {
-  const [system = '', code = '', ...rest] = splitEscaped(value, '|').map(unescaped);
-  if (rest.length !== 1) throw invalid(`${name}: '${value}' is not [system]|[code]|[value]`);
-  return { system, code: typedIdentifier(code, rest[0] ?? '') };
-};
-
-const valueSetTokens = (value: string, { name }: Asked, context: SearchContext): readonly TokenValue[] => {
-  const codes = context.codes.expansion(unescaped(value));
-  if (codes === undefined)
-    throw notSupported(`${name}: the value set '${value}' is not known to this server, or cannot be expanded`);
-  return codes;
-};
-
-const relatedTokens = (value: string, asked: Asked, context: SearchContext): TokenValue[] => {
-  const { system, code } = parseToken(value, asked.name);
-  if (!system || code === undefined) throw invalid(`${asked.name}: '${value}' is not [system]|[code]`);
-  const { codes } = context;
-  const related = asked.modifier === 'below' ? codes.descendants(system, code) : codes.ancestors(system, code);
-  if (related === undefined)
-    throw notSupported(`${asked.name}: the code system '${system}' is not known to this server`);
-  return related.map((relative) => ({ system, code: relative }));
-};
-
-/** An element of type `code` has no system of its own: asked for with the one that its binding implies, it is found without. */
-const withImplied = (
-  found: readonly TokenValue[],
-  { type, parameter }: Asked,
-  context: SearchContext,
-): readonly TokenValue[] => {
-  if (!found.some(({ system }) => system)) return found;
-  const implied = context.impliedSystems(type, parameter);
-  return found.flatMap((value) =>
-    value.system && implied.has(value.system) ? [value, { ...value, system: '' }] : [value],
-  );
-};
-
-const tokenClause = (asked: Asked, context: SearchContext): Clause => {
-  const { parameter, modifier, name, values } = asked;
-  const { code: param } = parameter;
-  const tokens = (found: readonly TokenValue[]): Clause => ({
-    kind: 'token',
-    param,
-    values: withImplied(found, asked, context),
-  });
-  switch (modifier) {
-    case '':
-      return tokens(values.map((value) => parseToken(value, name)));
-    case 'not':
-      return { kind: 'not', clause: tokens(values.map((value) => parseToken(value, name))) };
-    case 'text':
-      return textClause(asked);
-    case 'of-type':
-      return {
-        kind: 'token',
-        param: modifiedParam(param, 'of-type'),
-        values: values.map((value) => typedToken(value, name)),
-      };
-    case 'in':
-      return tokens(values.flatMap((value) => valueSetTokens(value, asked, context)));
-    case 'not-in':
-      return { kind: 'not', clause: tokens(values.flatMap((value) => valueSetTokens(value, asked, context))) };
-    case 'above':
-    case 'below':
-      return tokens(values.flatMap((value) => relatedTokens(value, asked, context)));
-    default:
-      throw noSuchModifier(asked);
-  }
-};
-
 const stringClause = (asked: Asked): ValueClause => {
   const match = Object.hasOwn(STRING_MODIFIERS, asked.modifier) ? STRING_MODIFIERS[asked.modifier] : undefined;
   if (match === undefined) throw noSuchModifier(asked);
@@ -143,67 +48,32 @@ const stringClause = (asked: Asked): ValueClause => {
   return { kind: 'string', param: asked.parameter.code, match, values };
 };
 
-const referenceClause = (asked: Asked, context: SearchContext): Clause => {
-  const { parameter, modifier, name, values } = asked;
-  const { code: param, targets } = parameter;
-  if (modifier === 'identifier')
-    return {
-      kind: 'token',
-      param: modifiedParam(param, 'identifier'),
-      values: values.map((value) => parseToken(value, name)),
-    };
-  if (modifier === 'text') return textClause(asked);
-  const isType = context.resourceTypes.includes(modifier);
-  if (modifier !== '' && !isType) throw noSuchModifier(asked);
-  if (isType && targets.length > 0 && !targets.includes(modifier))
-    throw invalid(`${name}: this parameter never points to a ${modifier}; possible: ${targets.join(', ')}`);
-  const possible = targets.length === 0 ? context.resourceTypes : targets;
-  const types = isType ? [modifier] : possible;
-  const references = values.flatMap((value) =>
-    parseReferenceValue(value, name, {
-      baseUrl: context.baseUrl,
-      targets: types,
-      ...(isType ? { type: modifier } : {}),
-    }),
+/** Each way to take one clause of each component. */
+const combined = (components: readonly (readonly ValueClause[])[]): ValueClause[][] =>
+  components.reduce<ValueClause[][]>(
+    (chosen, clauses) => chosen.flatMap((before) => clauses.map((clause) => [...before, clause])),
+    [[]],
   );
-  return { kind: 'reference', param, values: references };
-};
-
-/** `http://a/b/c` and all that it is below: `http://a/b`, `http://a`. */
-const urisAbove = (uri: string): string[] => {
-  const above = [uri];
-  for (let end = uri.lastIndexOf('/'); end > uri.indexOf('//') + 1; end = uri.lastIndexOf('/', end - 1))
-    above.push(uri.slice(0, end));
-  return above;
-};
-
-const uriClause = (asked: Asked): ValueClause => {
-  const { parameter, modifier } = asked;
-  const values = asked.values.map(unescaped);
-  const clause = { kind: 'uri', param: parameter.code } as const;
-  if (modifier === '') return { ...clause, match: 'exact', values };
-  if (modifier === 'below') return { ...clause, match: 'below', values };
-  if (modifier === 'above') return { ...clause, match: 'exact', values: values.flatMap(urisAbove) };
-  throw noSuchModifier(asked);
-};
 
 const compositeClause = (asked: Asked, context: SearchContext): Clause => {
   const { parameter, modifier, name, values } = asked;
   if (modifier !== '') throw noSuchModifier(asked);
   const components = parameter.components.map(({ url }) => context.parameters.byUrl(url));
-  const elements = values.map((value) => {
+  const elements = values.flatMap((value) => {
     const parts = splitEscaped(value, '$');
     if (parts.length !== components.length)
       throw invalid(
         `${name}: '${value}' has ${parts.length} components; this parameter takes ${components.length}, joined by $`,
       );
-    return parts.map((part, position) => {
+    const clauses = parts.map((part, position): readonly ValueClause[] => {
       const component = components[position];
       if (component === undefined) throw notSupported(`${name}: a component of this parameter is not known`);
       const code = componentParam(parameter.code, position);
       const inner = { type: asked.type, parameter: { ...component, code }, modifier: '', name, values: [part] };
-      return valueClause(inner, context) as ValueClause;
+      const clause = valueClause(inner, context);
+      return (clause.kind === 'any' ? clause.clauses : [clause]) as ValueClause[];
     });
+    return combined(clauses);
   });
   return { kind: 'composite', values: elements };
 };
@@ -220,6 +90,8 @@ const valueClause = (asked: Asked, context: SearchContext): Clause => {
       return referenceClause(asked, context);
     case 'uri':
       return uriClause(asked);
+    case 'quantity':
+      return quantityClause(asked, context);
     case 'composite':
       return compositeClause(asked, context);
     default:
@@ -234,12 +106,6 @@ const valueClause = (asked: Asked, context: SearchContext): Clause => {
         param,
         values: values.map((value) => parseNumber(value, name, context.approximateShare)),
       };
-    case 'quantity':
-      return {
-        kind: 'quantity',
-        param,
-        values: values.map((value) => parseQuantity(value, name, context.approximateShare)),
-      };
     default:
       return { kind: 'near', param, values: values.map((value) => parseNear(value, name)) };
   }
@@ -248,22 +114,13 @@ const valueClause = (asked: Asked, context: SearchContext): Clause => {
 /** Parameters that every type has and that are no values of the resource. */
 const OWN = new Set(['_id', '_lastUpdated', '_list', '_text', '_content']);
 
-/** Whether there is a value, counting what only modifiers search, such as a concept of which only the text is given. */
-const missingClause = ({ parameter, name, values, modifier }: Asked): Clause => {
-  const { type, code } = parameter;
-  const [value] = values;
-  if (values.length !== 1 || (value !== 'true' && value !== 'false'))
-    throw invalid(`${name}: '${values.join(',')}' is neither true nor false`);
-  if (type === 'composite' || type === 'special' || OWN.has(code))
-    throw notSupported(`${name}: the modifier ':${modifier}' is not possible for this parameter`);
-  const isMissing = value === 'true';
-  const names: Clause[] = [{ kind: 'missing', param: code, entries: type, isMissing: false }];
-  if (type === 'token' || type === 'reference')
-    names.push({ kind: 'missing', param: modifiedParam(code, 'text'), entries: 'string', isMissing: false });
-  if (type === 'reference')
-    names.push({ kind: 'missing', param: modifiedParam(code, 'identifier'), entries: 'token', isMissing: false });
-  const present = anyClause(names);
-  return isMissing ? { kind: 'not', clause: present } : present;
+/** @see https://hl7.org/fhir/R4/search.html#list */
+const listClause = ({ name, values }: Asked): Clause => {
+  const ids = values.map(unescaped);
+  const functional = ids.find((id) => id.startsWith('$'));
+  if (functional !== undefined)
+    throw notSupported(`${name}: functional lists such as '${functional}' are not supported; give the id of a List`);
+  return { kind: 'has', type: 'List', param: 'item', clause: { kind: 'id', values: ids } };
 };
 
 const ownClause = (asked: Asked, context: SearchContext): Clause | undefined => {
@@ -274,8 +131,7 @@ const ownClause = (asked: Asked, context: SearchContext): Clause | undefined => 
   if (code === '_id') return { kind: 'id', values: values.map(unescaped) };
   if (code === '_lastUpdated')
     return { kind: 'lastUpdated', values: values.map((value) => parseDate(value, name, context)) };
-  if (code === '_list')
-    return { kind: 'has', type: 'List', param: 'item', clause: { kind: 'id', values: values.map(unescaped) } };
+  if (code === '_list') return listClause(asked);
   return { kind: 'text', param: code as '_text' | '_content', values: values.map(unescaped) };
 };
 
@@ -285,7 +141,7 @@ const selection = (type: string, label: string, name: string, text: string, cont
   if (more.length > 0 || code === '_has' || code === '_type')
     throw notSupported(`${name}: this is no search parameter`);
   const asked = { type, parameter, modifier, name, values: valuesOf(text, name, parameter.type, modifier, context) };
-  if (modifier === 'missing') return missingClause(asked);
+  if (modifier === 'missing') return missingClause(asked, context);
   return ownClause(asked, context) ?? valueClause(asked, context);
 };
 

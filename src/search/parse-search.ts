@@ -129,6 +129,10 @@ const takeShape = (shape: Shape, name: string, value: string, context: SearchCon
     case '_contained':
     case '_containedType':
       throw notSupported(`${base}: contained resources are not searched`);
+    case '_filter':
+      throw notSupported('_filter: filter expressions are not supported; use parameters, chains and _has');
+    case '_query':
+      throw notSupported('_query: named queries are not supported; use parameters or an operation');
     default:
       return false;
   }

@@ -1,6 +1,6 @@
 /** What the meaning of a query string depends on beside its text. */
 import type { SearchParameter, SearchParameters } from '../definitions/search-parameters.ts';
-import { notSupported } from '../fhir/fhir-error.ts';
+import { notSupported, unavailable } from '../fhir/fhir-error.ts';
 
 /** Answers about codes that are loaded; undefined where a system or value set is not. */
 export interface CodeLookup {
@@ -17,6 +17,8 @@ export interface SearchContext {
   readonly codes: CodeLookup;
   /** The code systems that the elements of type `code` of a parameter have by their binding. */
   impliedSystems(type: string, parameter: SearchParameter): ReadonlySet<string>;
+  /** The FHIR types of the elements that a parameter looks at; none if its expression does not tell. */
+  elementTypes(type: string, parameter: SearchParameter): ReadonlySet<string>;
   readonly baseUrl: string;
   readonly defaultCount: number;
   readonly maximumCount: number;
@@ -42,14 +44,28 @@ const BY_COLUMN = new Set(['_id', '_lastUpdated']);
 const BY_MEANING = new Set(['_list', '_has', '_type', '_text', '_content']);
 
 /** Whether the server can search by this parameter, as the CapabilityStatement says. */
-export const isSearchable = ({ type, expression, code }: SearchParameter): boolean => {
+export const isSearchable = ({ type, expression, code, isIndexing }: SearchParameter): boolean => {
+  if (isIndexing) return false;
   if (BY_COLUMN.has(code) || BY_MEANING.has(code)) return true;
   return type === 'special' ? code === 'near' : expression !== '';
 };
 
-/** The parameter called `code`. Throws a FhirError 400 if the type has none. */
+/** After so many seconds it is worth asking again whether a parameter is ready. */
+const RETRY_SECONDS = 5;
+
+/** Throws a FhirError 503 if the index of a parameter is still being made: an answer would be incomplete. */
+export const checkReady = (type: string, { code, isIndexing }: SearchParameter): void => {
+  if (isIndexing)
+    throw unavailable(
+      `The search parameter '${code}' of ${type} is not ready: its index is being made; GET [base]/$reindex tells how far it is`,
+      RETRY_SECONDS,
+    );
+};
+
+/** The parameter called `code`. Throws a FhirError 400 if the type has none, 503 if its index is still being made. */
 export const parameterOf = (type: string, code: string, { parameters }: SearchContext): SearchParameter => {
   const parameter = parameters.of(type).get(code);
+  if (parameter !== undefined) checkReady(type, parameter);
   if (parameter !== undefined && isSearchable(parameter)) return parameter;
   const reason = parameter === undefined ? 'has no search parameter' : 'cannot be searched by';
   throw notSupported(`${type} ${reason} '${code}'; GET [base]/metadata lists what is possible`);

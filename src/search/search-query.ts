@@ -76,6 +76,18 @@ export type Clause =
   | { readonly kind: 'any'; readonly clauses: readonly Clause[] }
   /** A reference of the resource leads to a resource of `type` that matches. */
   | { readonly kind: 'chain'; readonly param: string; readonly type: string; readonly clause: Clause }
+  /**
+   * A reference of the resource leads to one of `values`, which are of `type`, or to one above or below them: their
+   * parents by the reference `parent`, and the parents of those, or their children, and the children of those.
+   */
+  | {
+      readonly kind: 'hierarchy';
+      readonly param: string;
+      readonly type: string;
+      readonly parent: string;
+      readonly direction: 'above' | 'below';
+      readonly values: readonly Reference[];
+    }
   /** A resource of `type` that matches has a reference to the resource. */
   | { readonly kind: 'has'; readonly param: string; readonly type: string; readonly clause: Clause };
 

@@ -7,6 +7,9 @@
  */
 import { createRequire } from 'node:module';
 
+/** The code system of UCUM's units. */
+export const UCUM = 'http://unitsofmeasure.org';
+
 export interface CanonicalQuantity {
   readonly value: number;
   /** `g.m-3`, `K`, `1` for a plain number, or the given code where that has no base units. */

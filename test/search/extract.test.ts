@@ -188,9 +188,16 @@ test('references: own resources by type and id, others by url', (t) => {
   t.end();
 });
 
-test('uris: as written', (t) => {
+test('uris: as written; canonicals also without their version, and conformance resources with it', (t) => {
   const meta = { profile: ['http://example.org/P|1'], source: 'urn:oid:1.2' };
-  t.same(entriesOf('_profile', { resourceType: 'Binary', meta }), [{ value: 'http://example.org/P|1' }]);
+  t.same(entriesOf('_profile', { resourceType: 'Binary', meta }), [
+    { value: 'http://example.org/P|1' },
+    { value: 'http://example.org/P' },
+  ]);
+  const valueSet = { resourceType: 'ValueSet', url: 'http://example.org/V', version: '1.0' };
+  t.same(entriesOf('url', valueSet), [{ value: 'http://example.org/V' }]);
+  t.same(entriesOf('url:version', valueSet), [{ value: 'http://example.org/V|1.0' }]);
+  t.same(entriesOf('url:version', { resourceType: 'ValueSet', url: 'http://example.org/V' }), []);
   t.same(entriesOf('_source', { resourceType: 'Binary', meta }), [{ value: 'urn:oid:1.2' }]);
   t.end();
 });
@@ -330,7 +337,7 @@ test('an expression beyond the compiler is interpreted', (t) => {
     targets: [],
     components: [],
   };
-  const parameters = { of: () => new Map([[parameter.code, parameter]]), byUrl: () => undefined };
+  const parameters = { generation: 0, of: () => new Map([[parameter.code, parameter]]), byUrl: () => undefined };
   const only = createExtractor(structures, parameters, BASE_URL);
   const patient = {
     resourceType: 'Patient',

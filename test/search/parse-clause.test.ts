@@ -45,6 +45,26 @@ test(':missing asks whether there is any value, also one that only a modifier fi
   ]);
   const [clause] = clausesOf('Observation', 'subject:missing=false');
   t.match(clause, { kind: 'any', clauses: [{ param: 'subject' }, {}, {}] });
+  t.same(
+    clausesOf('Observation', 'code-value-quantity:missing=false'),
+    [{ kind: 'missing', param: 'code-value-quantity#0', entries: 'token', isMissing: false }],
+    'only elements with all components have entries',
+  );
+  t.same(clausesOf('Location', 'near:missing=false'), [
+    { kind: 'missing', param: 'near#0', entries: 'number', isMissing: false },
+  ]);
+  const nothing = { kind: 'id', values: [] };
+  for (const name of ['_id', '_lastUpdated', '_content']) {
+    t.same(clausesOf('Patient', `${name}:missing=true`), [nothing], `no resource is without ${name}`);
+    t.same(clausesOf('Patient', `${name}:missing=false`), [{ kind: 'not', clause: nothing }]);
+  }
+  t.same(clausesOf('Patient', '_text:missing=false'), [
+    { kind: 'missing', param: '_text:present', entries: 'token', isMissing: false },
+  ]);
+  t.match(clausesOf('Patient', '_list:missing=false'), [{ kind: 'has', type: 'List', param: 'item' }]);
+  t.match(clausesOf('Patient', '_has:Observation:patient:code:missing=true'), [
+    { kind: 'has', clause: { kind: 'not' } },
+  ]);
   for (const value of ['x', 'TRUE', 'true,false'])
     t.throws(() => parse('Patient', `name:missing=${value}`), refused(/neither true nor false/), value);
   t.end();
@@ -121,6 +141,130 @@ test('_has asks for resources that point here, also nested and behind a chain', 
   for (const name of ['_has:Nothing:patient:code', '_has:Observation:patient', '_has:Observation:code:status'])
     t.throws(() => parse('Patient', `${name}=x`), { name: 'FhirError', status: 400 }, name);
   t.match(clausesOf('Patient', '_list=42'), [{ kind: 'has', type: 'List', param: 'item', clause: { kind: 'id' } }]);
+  t.end();
+});
+
+const UCUM = 'http://unitsofmeasure.org';
+
+test('a quantity with a unit of UCUM is asked for in base units, any other as it is written', (t) => {
+  const canonical = (lo: number, hi: number, code: string, param = 'value-quantity:canonical') => ({
+    kind: 'quantity',
+    param,
+    values: [{ prefix: 'eq', lo, hi, system: '', code }],
+  });
+  t.same(clausesOf('Observation', `value-quantity=5.4|${UCUM}|mg`), [canonical(0.00535, 0.00545, 'g')]);
+  t.same(clausesOf('Observation', `value-quantity=37|${UCUM}|Cel`), [canonical(309.65, 310.65, 'K')]);
+  for (const value of ['5.4', '5.4||mg', `5.4|${UCUM}|`, `5.4|${UCUM}|nonsense`, '5.4|urn:s|mg'])
+    t.match(
+      clausesOf('Observation', `value-quantity=${value}`),
+      [{ kind: 'quantity', param: 'value-quantity' }],
+      value,
+    );
+  t.match(clausesOf('Observation', `value-quantity=1|${UCUM}|mg,2,lt3|${UCUM}|g`), [
+    {
+      kind: 'any',
+      clauses: [
+        { param: 'value-quantity', values: [{ lo: 1.5 }] },
+        { param: 'value-quantity:canonical', values: [{ code: 'g' }, { prefix: 'lt', lo: 3, hi: 3 }] },
+      ],
+    },
+  ]);
+  t.match(clausesOf('Observation', `code-value-quantity=a$5.4|${UCUM}|mg,b$5.4`), [
+    {
+      kind: 'composite',
+      values: [
+        [{ kind: 'token' }, canonical(0.00535, 0.00545, 'g', 'code-value-quantity#1:canonical')],
+        [{ kind: 'token' }, { kind: 'quantity', param: 'code-value-quantity#1' }],
+      ],
+    },
+  ]);
+  t.match(clausesOf('DiagnosticReport', `result.value-quantity=5.4|${UCUM}|mg`), [
+    { kind: 'chain', clause: { param: 'value-quantity:canonical' } },
+  ]);
+  t.match(clausesOf('Patient', `_has:Observation:patient:value-quantity=5.4|${UCUM}|mg`), [
+    { kind: 'has', clause: { param: 'value-quantity:canonical' } },
+  ]);
+  t.end();
+});
+
+test('a canonical is found by its version, by the first parts of it, or by all of them', (t) => {
+  const asked = (query: string) => clausesOf('QuestionnaireResponse', query);
+  const url = 'http://example.org/q';
+  const reference = (id: string) => [{ kind: 'reference', param: 'questionnaire', values: [{ type: '', id }] }];
+  t.same(asked(`questionnaire=${url}`), reference(url), 'every version has an entry without it');
+  t.same(asked(`questionnaire=${url}|1.0`), reference(`${url}|1.0`));
+  t.same(asked(`questionnaire:below=${url}`), reference(url));
+  t.same(asked(`questionnaire:below=${url}|1`), [
+    { kind: 'token', param: 'questionnaire:below', values: [{ system: url, code: '1' }] },
+  ]);
+  t.throws(() => asked(`questionnaire:above=${url}|1`), refused(/':above' is not possible/, 'not-supported'));
+  t.same(clausesOf('ValueSet', `url=${url}|1.0`), [
+    {
+      kind: 'any',
+      clauses: [
+        { kind: 'uri', match: 'exact', param: 'url', values: [`${url}|1.0`] },
+        { kind: 'uri', match: 'exact', param: 'url:version', values: [`${url}|1.0`] },
+      ],
+    },
+  ]);
+  t.end();
+});
+
+test('a reference leads above or below resources in a strict hierarchy', (t) => {
+  const below = (values: object[], param = 'location') => [
+    { kind: 'hierarchy', param, type: 'Location', parent: 'partof', direction: 'below', values },
+  ];
+  const location = { type: 'Location', id: '42' };
+  t.same(clausesOf('Procedure', 'location:below=42'), below([location]));
+  t.same(clausesOf('Procedure', 'location:below=http://localhost/fhir/Location/42'), below([location]));
+  t.same(clausesOf('Observation', 'subject:below=Location/42'), below([location], 'subject'));
+  t.same(clausesOf('Observation', 'subject:below=42'), below([location], 'subject'), 'no other of its types has one');
+  t.same(clausesOf('Location', 'partof:below=42,43'), below([location, { type: 'Location', id: '43' }], 'partof'));
+  t.match(clausesOf('MedicationAdministration', 'context:above=Encounter/21'), [
+    { kind: 'hierarchy', type: 'Encounter', parent: 'part-of', direction: 'above' },
+  ]);
+  for (const [type, query] of [
+    ['Observation', 'patient:below=1'],
+    ['Observation', 'subject:above=Patient/1'],
+    ['Procedure', 'location:below=http://example.org/fhir/Location/42'],
+    ['Observation', 'part-of:below=Procedure/1'],
+  ] as const)
+    t.throws(() => parse(type, query), refused(/hierarchy|not on this server/, 'not-supported'), `${type}?${query}`);
+  t.throws(() => parse('Procedure', 'location:below=x y'), refused(/is not a reference/));
+  t.end();
+});
+
+test('tokens keep their case, but for strings and contact points', (t) => {
+  const codes = (type: string, query: string) =>
+    clausesOf(type, query).flatMap((clause) => (clause.kind === 'token' ? clause.values : []));
+  t.same(codes('Patient', 'email=Ann@Example.ORG'), [{ code: 'ann@example.org' }]);
+  t.same(codes('ValueSet', 'version=1.0-RC'), [{ code: '1.0-rc' }]);
+  t.same(codes('Patient', 'gender=Male'), [{ code: 'Male' }]);
+  t.same(codes('Patient', 'identifier=urn:s|aB'), [{ system: 'urn:s', code: 'aB' }]);
+  t.same(clausesOf('Patient', '_id=aB'), [{ kind: 'id', values: ['aB'] }]);
+  t.end();
+});
+
+test('a MIME type is asked for with what is below it', (t) => {
+  t.same(clausesOf('DocumentReference', 'contenttype:below=text/xml'), [
+    {
+      kind: 'any',
+      clauses: [
+        { kind: 'token', param: 'contenttype', values: [{ code: 'text/xml' }] },
+        { kind: 'token', param: 'contenttype:below', values: [{ code: 'text/xml' }] },
+      ],
+    },
+  ]);
+  t.throws(() => parse('DocumentReference', 'contenttype:above=text/xml'), refused(/is not \[system\]/));
+  t.throws(() => parse('DocumentReference', 'type:below=text/xml'), refused(/is not \[system\]/));
+  t.end();
+});
+
+test('functional lists are refused, unless the client is lenient', (t) => {
+  t.throws(() => parse('AllergyIntolerance', '_list=$current-allergies'), refused(/functional lists/, 'not-supported'));
+  const { query, warnings } = parse('AllergyIntolerance', '_list=$current-allergies', { isLenient: true });
+  t.same(query.searches, [{ type: 'AllergyIntolerance', clauses: [] }]);
+  t.match(warnings, [{ diagnostics: /functional lists/ }]);
   t.end();
 });
 

@@ -1,6 +1,9 @@
 import { test } from 'tap';
 import type { SearchScope } from '../../src/search/parse-search.ts';
+import { PREFIXES } from '../../src/search/search-query.ts';
 import { clausesOf, parse, parseIn, refused, scopeOf } from './parsing.ts';
+
+const DAY = 86_400_000;
 
 test('each kind of parameter becomes a clause of its kind', (t) => {
   t.same(clausesOf('Patient', 'gender=male'), [{ kind: 'token', param: 'gender', values: [{ code: 'male' }] }]);
@@ -27,6 +30,23 @@ test('each kind of parameter becomes a clause of its kind', (t) => {
   t.same(clausesOf('Patient', '_lastUpdated=lt2024-01-02'), [
     { kind: 'lastUpdated', values: [{ prefix: 'lt', lo: Date.UTC(2024, 0, 2), hi: Date.UTC(2024, 0, 3) }] },
   ]);
+  t.match(
+    clausesOf('Patient', `_lastUpdated=${PREFIXES.map((prefix) => `${prefix}2024-01-02T10:00Z`).join(',')}`),
+    [{ kind: 'lastUpdated', values: PREFIXES.map((prefix) => ({ prefix })) }],
+    'with every prefix',
+  );
+  t.match(
+    clausesOf('Patient', '_lastUpdated=ap2023-12-22'),
+    [{ values: [{ prefix: 'ap', lo: Date.UTC(2023, 11, 22) - 0.95 * DAY, hi: Date.UTC(2023, 11, 23) + 0.95 * DAY }] }],
+    '10% of the time from the middle of the day to now',
+  );
+  for (const date of ['2024-05-01T10', '2024-05-01T10Z', '2024-05-01T10:', 'T10:00', '2024-05-01T1000', '10:00'])
+    for (const name of ['birthdate', '_lastUpdated'])
+      t.throws(
+        () => parse('Patient', `${name}=${date}`),
+        refused(/is not a date/),
+        `${name}=${date}: minutes SHALL be present`,
+      );
   t.same(clausesOf('Observation', 'patient=23'), [
     { kind: 'reference', param: 'patient', values: [{ type: 'Patient', id: '23' }] },
   ]);
@@ -86,6 +106,11 @@ test('an unknown parameter is refused, and ignored with a warning if the client 
     'organization.nothing',
     'organization:Organization',
     '_contained',
+    '_contained:missing',
+    '_containedType',
+    '_filter:missing',
+    '_query',
+    'subject:Patient._filter',
   ])
     t.throws(() => parse('Patient', `${encodeURIComponent(name)}=x`), refused(/./, 'not-supported'), name);
   const { query, used, warnings } = parse('Patient', 'nmae=x&gender=male&_filter=x', { isLenient: true });
@@ -109,10 +134,8 @@ test('a modifier that is not possible is refused', (t) => {
   const wrong = [
     'name:not=x',
     'name:text=x',
-    'near:missing=true',
-    '_text:missing=true',
+    '_text:exact=x',
     '_content:exact=x',
-    '_id:missing=true',
     'birthdate:exact=2000',
     'name:Exact=x',
     'name:exact:x=y',

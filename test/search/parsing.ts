@@ -1,5 +1,7 @@
 /** Parses query strings as a small server does. */
 import { loadSearchParameters } from '../../src/definitions/search-parameters.ts';
+import { loadStructures } from '../../src/definitions/structures.ts';
+import { createElementTypes } from '../../src/search/element-types.ts';
 import { parseSearch, type SearchScope } from '../../src/search/parse-search.ts';
 import type { SearchContext } from '../../src/search/search-context.ts';
 
@@ -18,6 +20,7 @@ const context: SearchContext = {
   zoneOffsetMinutes: 0,
   approximateShare: 0.1,
   impliedSystems: () => new Set(),
+  elementTypes: createElementTypes(loadStructures()),
   codes: {
     expansion: (valueSet) => (valueSet === 'urn:vs' ? [{ system: 'urn:s', code: 'a' }] : undefined),
     descendants: (system, code) => (system === 'urn:s' ? [code, `${code}.1`] : undefined),

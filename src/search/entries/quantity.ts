@@ -1,15 +1,30 @@
 /**
- * Quantity entries, in the unit as written.
+ * Quantity entries, in the unit as written and, if that is one of UCUM, in its base units.
  *
  * @see https://hl7.org/fhir/R4/search.html#quantity
  */
 import type { Money, Quantity, Range } from '@medplum/fhirtypes';
-import type { IndexEntry } from '../index-entry.ts';
+import { type IndexEntry, modifiedParam } from '../index-entry.ts';
+import { canonicalQuantity, UCUM } from '../ucum.ts';
 import type { AddEntries } from './add-entries.ts';
 import { type Interval, quantityInterval, rangeInterval } from './interval.ts';
 
 /** The code system of currencies. @see https://hl7.org/fhir/R4/datatypes.html#Money */
 const CURRENCIES = 'urn:iso:std:iso:4217';
+
+const addCanonical = (param: string, { lo, hi }: Interval, code: string, entries: IndexEntry[]): void => {
+  const [from, to] = [canonicalQuantity(lo, code), canonicalQuantity(hi, code)];
+  if (from === undefined || to === undefined) return;
+  entries.push({
+    kind: 'quantity',
+    param: modifiedParam(param, 'canonical'),
+    lo: from.value,
+    hi: to.value,
+    system: '',
+    code: from.code,
+    unit: '',
+  });
+};
 
 const addQuantity = (
   param: string,
@@ -20,6 +35,7 @@ const addQuantity = (
   if (interval === undefined) return;
   const { lo, hi } = interval;
   entries.push({ kind: 'quantity', param, lo, hi, system: system ?? '', code: code ?? '', unit: unit ?? '' });
+  if (system === UCUM && code !== undefined) addCanonical(param, interval, code, entries);
 };
 
 const addMoney = (param: string, { value, currency }: Money, entries: IndexEntry[]): void => {

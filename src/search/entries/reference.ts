@@ -6,7 +6,8 @@
  */
 import type { Reference, Resource } from '@medplum/fhirtypes';
 import { parseReference } from '../../fhir/reference.ts';
-import type { IndexEntry } from '../index-entry.ts';
+import { type IndexEntry, modifiedParam } from '../index-entry.ts';
+import { splitCanonical, versionsAbove } from '../split-canonical.ts';
 import type { AddEntries } from './add-entries.ts';
 
 /** What entries of references depend on beside the value. */
@@ -35,14 +36,23 @@ const addReference = (param: string, text: unknown, context: ReferenceContext, e
   entries.push({ kind: 'reference', param, type: parsed.type, id: parsed.id });
 };
 
-/** A canonical is found with and without its version, and, if it is a resource of this server, by type and id. */
-const addCanonical = (param: string, url: unknown, context: ReferenceContext, entries: IndexEntry[]): void => {
-  if (typeof url !== 'string' || url.startsWith('#')) return;
-  const bar = url.indexOf('|');
-  const unversioned = bar < 0 ? url : url.slice(0, bar);
-  addUrl(param, url, entries);
-  if (bar >= 0) addUrl(param, unversioned, entries);
-  const parsed = parseReference(unversioned, context.baseUrl);
+/** So many parts of a version can be asked for by `:below`. */
+const VERSION_PARTS = 8;
+
+/**
+ * A canonical is found with and without its version, by `:below` with the first parts of its version, and, if it is a
+ * resource of this server, by type and id.
+ */
+const addCanonical = (param: string, value: unknown, context: ReferenceContext, entries: IndexEntry[]): void => {
+  if (typeof value !== 'string' || value.startsWith('#')) return;
+  const { url, version } = splitCanonical(value);
+  addUrl(param, value, entries);
+  if (version !== undefined) {
+    addUrl(param, url, entries);
+    for (const above of versionsAbove(version).slice(0, VERSION_PARTS))
+      entries.push({ kind: 'token', param: modifiedParam(param, 'below'), system: url, code: above });
+  }
+  const parsed = parseReference(url, context.baseUrl);
   if (parsed?.kind !== 'local' || !context.isResourceType(parsed.type)) return;
   entries.push({ kind: 'reference', param, type: parsed.type, id: parsed.id });
 };
