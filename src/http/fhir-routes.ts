@@ -1,19 +1,21 @@
 /** FHIR over HTTP: all below `/fhir` goes to one dispatch, which also answers the entries of batches. */
 import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { invalid } from '../fhir/fhir-error.ts';
+import { type FhirError, invalid } from '../fhir/fhir-error.ts';
 import { prettyJson } from '../fhir/pretty-json.ts';
 import type { FhirRequest, FhirResponse } from '../interactions/fhir-request.ts';
 import { answerType, checkBodyEncoding, checkBodyType, contentPreference, isJsonType } from './media-types.ts';
 
 /** Where a request comes from, to tell the base url that its client uses. */
-interface RequestOrigin {
+export interface RequestOrigin {
   readonly headers: FhirRequest['headers'];
   readonly remoteAddress: string | undefined;
 }
 
 export interface FhirRouteOptions {
   answer(request: FhirRequest, origin: RequestOrigin): Promise<FhirResponse>;
+  /** Logs an error that was not foreseen, and gives the one that the client gets to see in its place. */
+  visibleError(request: FastifyRequest, error: unknown): FhirError;
 }
 
 /** Methods whose body means something; of others it is passed over. */
@@ -87,7 +89,7 @@ const askedOf = (request: FastifyRequest): Asked => {
   const below = path.replace(/^\/fhir\/?/, '').replace(/\/$/, '');
   const given = request.headers as Record<string, string | undefined>;
   const headers: FhirRequest['headers'] = { ...given, 'x-provenance': utf8Header(given['x-provenance']) };
-  const isSearch = method === 'POST' && below.endsWith('/_search');
+  const isSearch = method === 'POST' && /(?:^|\/)_search$/.test(below);
   const sent = bodyOf(request, below, isSearch);
   const ofForm = isSearch ? (sent.body ?? '') : '';
   const format = parameterOf(query, '_format') ?? parameterOf(ofForm, '_format');
@@ -119,8 +121,9 @@ export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const asked = askedOf(request);
-    const origin = { headers: asked.fhir.headers, remoteAddress: request.socket.remoteAddress };
-    return send(reply, await options.answer(asked.fhir, origin), asked);
+    const fhir: FhirRequest = { ...asked.fhir, visibleError: (error) => options.visibleError(request, error) };
+    const origin = { headers: fhir.headers, remoteAddress: request.socket.remoteAddress };
+    return send(reply, await options.answer(fhir, origin), asked);
   };
   const method = [...app.supportedMethods];
   for (const url of ['/fhir', '/fhir/', '/fhir/*']) app.route({ method, url, handler, exposeHeadRoute: false });

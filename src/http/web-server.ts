@@ -6,14 +6,15 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import { methodNotAllowed, notFound } from '../fhir/fhir-error.ts';
+import { type FhirError, methodNotAllowed, notFound } from '../fhir/fhir-error.ts';
 import { prettyJson } from '../fhir/pretty-json.ts';
 import { BODY_TOO_LARGE, ERROR_CONTENT_TYPE, errorText, refuseConnection, visibleError } from './errors.ts';
 import { type FhirRouteOptions, fhirRoutes, wantsPretty } from './fhir-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { answerAndLinger } from './lingering-answer.ts';
+import { type OpenApiOptions, openApiRoutes } from './openapi-routes.ts';
 
-export interface WebServerOptions extends FhirRouteOptions {
+export interface WebServerOptions extends Pick<FhirRouteOptions, 'answer'>, OpenApiOptions {
   /** The largest body, in bytes. */
   readonly bodyBytes: number;
   /** The longest that a request may take to arrive. */
@@ -48,8 +49,10 @@ const closeConnectionsWhenClosing = (app: FastifyInstance): void => {
 export const buildWebServer = (options: WebServerOptions): WebServer => {
   const { bodyBytes, requestMilliseconds, newId } = options;
 
+  const visibleTo = ({ log }: FastifyRequest, error: unknown): FhirError => visibleError(error, log, newId, bodyBytes);
+
   const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
-    const visible = visibleError(error, request.log, newId, bodyBytes);
+    const visible = visibleTo(request, error);
     const compact = errorText(visible);
     const text = wantsPretty(request.url) ? prettyJson(compact) : compact;
     if ((error as FastifyError).code === BODY_TOO_LARGE) {
@@ -83,6 +86,7 @@ export const buildWebServer = (options: WebServerOptions): WebServer => {
   });
   app.setErrorHandler(sendError);
   app.register(healthRoutes, { isReady: options.isReady });
-  app.register(fhirRoutes, { answer: options.answer });
+  app.register(openApiRoutes, { openApi: options.openApi });
+  app.register(fhirRoutes, { answer: options.answer, visibleError: visibleTo });
   return app;
 };

@@ -45,6 +45,30 @@ const COMPARTMENT: Methods<{ type: string; id: string; member: string }> = { GET
 const COMPARTMENT_SEARCH: typeof COMPARTMENT = { POST: searchCompartment };
 const VERSION: Methods<{ type: string; id: string; version: string }> = { GET: withParameters(SUBSET, vread) };
 
+/** A template of paths below the FHIR base, and its methods; HEAD is possible wherever GET is. */
+export interface Route {
+  readonly path: string;
+  readonly methods: readonly string[];
+}
+
+const route = (path: string, methods: object): Route => ({ path, methods: Object.keys(methods) });
+
+/** All that is dispatched beside operations. */
+export const ROUTES: readonly Route[] = [
+  route('', SYSTEM),
+  { path: 'metadata', methods: ['GET'] },
+  route('_search', SYSTEM_SEARCH),
+  route('_history', SYSTEM_HISTORY),
+  route('{type}', TYPE),
+  route('{type}/_search', SEARCH),
+  route('{type}/_history', HISTORY),
+  route('{type}/{id}', INSTANCE),
+  route('{type}/{id}/_history', HISTORY),
+  route('{type}/{id}/_history/{version}', VERSION),
+  route('{compartment}/{id}/{member}', COMPARTMENT),
+  route('{compartment}/{id}/{member}/_search', COMPARTMENT_SEARCH),
+];
+
 const withMethod = <Target>(methods: Methods<Target>, request: FhirRequest): Interaction<Target> => {
   const { method } = request;
   const interaction = Object.hasOwn(methods, method === 'HEAD' ? 'GET' : method)
@@ -105,6 +129,11 @@ export interface Operation {
   readonly levels: readonly ('system' | 'type' | 'instance')[];
   readonly methods: readonly ('GET' | 'POST')[];
   readonly run: Interaction<OperationTarget>;
+  /**
+   * Whether it supports all that the `base` of its OperationDefinition asks for, so that clients may be told the base;
+   * else it is a subset of it.
+   */
+  readonly isAllOfBase?: boolean;
 }
 
 export type Dispatch = (server: FhirServer, request: FhirRequest) => Promise<FhirResponse>;

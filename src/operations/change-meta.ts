@@ -111,7 +111,7 @@ export const changeMeta = async (
       return metaResponse(metaText(stampedText(prepared.resource, written)), headers);
     } catch (error) {
       const isOvertaken = error instanceof RefusedWrite && error.status === 412;
-      if (!isOvertaken || ifMatch !== undefined) throw error;
+      if (!isOvertaken || typeof ifMatch === 'number') throw error;
     }
   }
   throw conflict(`${referenceText(reference)} changed ${ATTEMPTS} times in the meantime; try again`);

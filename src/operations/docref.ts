@@ -23,7 +23,7 @@ import {
   valuesOf,
 } from './parameters.ts';
 
-const NAMES = ['patient', 'start', 'end', 'type', 'on-demand'];
+const NAMES = ['patient', 'start', 'end', 'type', 'on-demand', 'profile'];
 const NEWEST_FIRST: SortKey = { by: 'param', param: 'date', entries: 'date', isDescending: true };
 
 /** The care that a document is about was in this time; where it does not say, the document itself is of this time. */
@@ -48,6 +48,7 @@ const patientOf = (given: readonly GivenParameter[]): string => {
 
 const clausesOf = (server: FhirServer, given: readonly GivenParameter[]): Clause[] => {
   const types = valuesOf(given, 'type').flatMap((value) => splitEscaped(value, ','));
+  const profiles = valuesOf(given, 'profile').flatMap((value) => splitEscaped(value, ','));
   const start = singleOf(given, 'start');
   const end = singleOf(given, 'end');
   return [
@@ -56,6 +57,7 @@ const clausesOf = (server: FhirServer, given: readonly GivenParameter[]): Clause
     ...(types.length === 0
       ? []
       : [{ kind: 'token', param: 'type', values: types.map((type) => parseToken(type, 'type')) } as const]),
+    ...(profiles.length === 0 ? [] : [{ kind: 'uri', param: '_profile', match: 'exact', values: profiles } as const]),
     ...(start === undefined ? [] : [careClause(server, `ge${start}`, 'start')]),
     ...(end === undefined ? [] : [careClause(server, `le${end}`, 'end')]),
   ];

@@ -181,7 +181,7 @@ export const everything: Interaction<OperationTarget> = async (server, request, 
   };
   const tokenScope = linkOf('self').url;
   const token = singleOf(tokens, PAGE);
-  const after = token === undefined ? undefined : server.pageTokens.read(token, tokenScope);
+  const after = token === undefined ? undefined : (server.pageTokens.read(token, tokenScope).at(-1) ?? undefined);
   const { matches, supporting, isCut, next } = await foundOf(server, id, asked, after);
   const entryOf =
     (mode: 'match' | 'include') =>
@@ -192,7 +192,7 @@ export const everything: Interaction<OperationTarget> = async (server, request, 
     });
   const links = [
     linkOf('self', pairsOfGiven(tokens)),
-    ...(next === undefined ? [] : [linkOf('next', [[PAGE, server.pageTokens.write(next, tokenScope)]])]),
+    ...(next === undefined ? [] : [linkOf('next', [[PAGE, server.pageTokens.write([next], tokenScope)]])]),
   ];
   const entries = [
     ...matches.map(entryOf('match')),

@@ -1,5 +1,5 @@
 /**
- * The profiles, tags and security labels of a resource, or of all resources of a type.
+ * The profiles, tags and security labels of a resource, of all resources of a type, or of all resources.
  *
  * @see https://hl7.org/fhir/R4/resource-operation-meta.html
  */
@@ -39,17 +39,18 @@ const summaryOf = (metas: readonly Meta[]): Meta => {
   };
 };
 
-const ofType = async (server: FhirServer, type: string): Promise<FhirResponse> => {
-  const searches = [{ type, clauses: [LABELLED] }];
+const ofTypes = async (server: FhirServer, types: readonly string[]): Promise<FhirResponse> => {
+  const searches = types.map((type) => ({ type, clauses: [LABELLED] }));
   const found = await allMatches(server, { searches, sort: [] });
   const metas = found.map(({ text }) => (JSON.parse(text.toString()) as Resource).meta ?? {});
   return metaResponse(JSON.stringify(summaryOf(metas)));
 };
 
-/** `[type]/$meta`, `[type]/[id]/$meta`. Fails with a FhirError 404 or 410, or 422 for a type with too many resources. */
-export const meta: Interaction<OperationTarget> = async (server, request, { type = '', id }) => {
+/** `$meta`, `[type]/$meta`, `[type]/[id]/$meta`. Fails with a FhirError 404 or 410, or 422 for too many resources. */
+export const meta: Interaction<OperationTarget> = async (server, request, { type, id }) => {
   checkNames(givenParameters(server, request), []);
-  if (id === undefined) return ofType(server, type);
+  if (type === undefined || id === undefined)
+    return ofTypes(server, type === undefined ? server.resourceTypes : [type]);
   const { body = '' } = await read(server, request, { type, id });
   return metaResponse(metaText(body.toString()));
 };

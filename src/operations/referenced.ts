@@ -1,5 +1,5 @@
 /** The resources that others refer to by literal references, found in their texts. */
-import { withReplacedLinks } from '../fhir/json-members.ts';
+import { stringEnd } from '../fhir/json-text.ts';
 import { parseReference, type Reference, referenceText } from '../fhir/reference.ts';
 import type { FhirServer } from '../interactions/fhir-request.ts';
 import type { Version } from '../store/store.ts';
@@ -7,17 +7,21 @@ import type { Version } from '../store/store.ts';
 /** The most ids of one search. */
 const IDS = 500;
 
+/** In compact JSON. Inside of a string its quotes would be escaped, so each is a key. */
+const KEY = '"reference":"';
+
 /** The resources of this server that a resource refers to, each once. */
 export const localReferences = (text: string, baseUrl: string): Reference[] => {
   const found = new Map<string, Reference>();
-  withReplacedLinks(text, (value, kind) => {
-    const parsed = kind === 'reference' ? parseReference(value, baseUrl) : undefined;
+  for (let at = text.indexOf(KEY); at >= 0; at = text.indexOf(KEY, at)) {
+    const start = at + KEY.length - 1;
+    at = stringEnd(text, start);
+    const parsed = parseReference(JSON.parse(text.slice(start, at)), baseUrl);
     if (parsed?.kind === 'local') {
       const reference = { type: parsed.type, id: parsed.id };
       found.set(referenceText(reference), reference);
     }
-    return undefined;
-  });
+  }
   return [...found.values()];
 };
 
