@@ -3,7 +3,7 @@
  *
  * @see https://hl7.org/fhir/R4/http.html#brules
  */
-import { FhirError, invalid } from '../fhir/fhir-error.ts';
+import { invalid } from '../fhir/fhir-error.ts';
 import { errorEntry, passedHeaders, type RequestEntry, requestOf, responseEntry, withoutBody } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
@@ -17,15 +17,15 @@ const answerOf = async (
   server: FhirServer,
   entry: RequestEntry,
   passed: FhirRequest['headers'],
+  { visibleError }: FhirRequest,
 ): Promise<BundleEntry> => {
   try {
     const request = requestOf(entry, server.baseUrl, passed);
     if (request.path === '') throw invalid(`'${entry.request.url}' is not a url below the FHIR base`);
     const answer = await server.answer(request);
-    return responseEntry(request.method === 'HEAD' ? withoutBody(answer) : answer);
+    return responseEntry(server, request.method === 'HEAD' ? withoutBody(answer) : answer);
   } catch (error) {
-    if (error instanceof FhirError) return errorEntry(error);
-    throw error;
+    return errorEntry(error, visibleError);
   }
 };
 
@@ -40,7 +40,7 @@ export const batch = async (
     for (let entry = entries[next++]; entry !== undefined; entry = entries[next++]) {
       // What was to be written is still written: the client may count on it.
       const isForNobody = READS.has(entry.request.method ?? '') && request.isAbandoned?.() === true;
-      if (!isForNobody) answers[entry.index] = await answerOf(server, entry, passedHeaders(request));
+      if (!isForNobody) answers[entry.index] = await answerOf(server, entry, passedHeaders(request), request);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));

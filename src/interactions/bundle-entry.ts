@@ -2,10 +2,10 @@
 import { STATUS_CODES } from 'node:http';
 import type { BundleEntryRequest, OperationOutcome } from '@medplum/fhirtypes';
 import { instantText } from '../fhir/date-time.ts';
-import type { FhirError, Issue } from '../fhir/fhir-error.ts';
+import { FhirError, type Issue } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 import type { BundleEntry } from './bundle-text.ts';
-import type { FhirRequest, FhirResponse } from './fhir-request.ts';
+import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
 import { patchOfEntry } from './patch.ts';
 
 export interface RequestEntry {
@@ -56,21 +56,28 @@ export const requestOf = (
 
 export const withoutBody = ({ body: _body, ...rest }: FhirResponse): FhirResponse => rest;
 
-/** A response as an entry; its body is a resource. */
-export const responseEntry = ({ status, headers, lastUpdated, body, outcome }: FhirResponse): BundleEntry => ({
+/** A response as an entry; its body is a resource. Its location is relative, as in R4's examples. */
+export const responseEntry = (
+  { baseUrl }: FhirServer,
+  { status, headers, lastUpdated, body, outcome }: FhirResponse,
+): BundleEntry => ({
   ...(body === undefined ? {} : { resource: body.toString() }),
   response: {
     status: statusText(status),
-    ...(headers['location'] === undefined ? {} : { location: headers['location'] }),
+    ...(headers['location'] === undefined ? {} : { location: urlBelowBase(headers['location'], baseUrl) }),
     ...(headers['etag'] === undefined ? {} : { etag: headers['etag'] }),
     ...(lastUpdated === undefined ? {} : { lastModified: instantText(lastUpdated) }),
     ...(outcome === undefined ? {} : { outcome: JSON.parse(outcome) as OperationOutcome }),
   },
 });
 
-export const errorEntry = ({ status, issues }: FhirError): BundleEntry => ({
-  response: { status: statusText(status), outcome: operationOutcome(issues) },
-});
+/** What went wrong with one entry. `visibleError` makes of an unexpected error what the client may see of it. */
+export const errorEntry = (error: unknown, visibleError: FhirRequest['visibleError']): BundleEntry => {
+  const visible = error instanceof FhirError ? error : visibleError?.(error);
+  if (visible === undefined) throw error;
+  const { status, issues } = visible;
+  return { response: { status: statusText(status), outcome: operationOutcome(issues) } };
+};
 
 /** Issues of one entry as issues of the Bundle: they say which entry, and where in it. */
 export const entryIssues = ({ index, request }: RequestEntry, issues: readonly Issue[]): Issue[] =>

@@ -4,6 +4,8 @@
  * @see https://hl7.org/fhir/R4/bundle.html
  */
 
+import { instantText } from '../fhir/date-time.ts';
+
 export interface Link {
   readonly relation: 'self' | 'first' | 'previous' | 'next';
   readonly url: string;
@@ -28,6 +30,8 @@ interface EntryResponse {
 
 interface BundleParts {
   readonly type: 'searchset' | 'history' | 'batch-response' | 'transaction-response';
+  /** When the answer was true, in milliseconds since 1970 UTC. */
+  readonly lastUpdated?: number;
   readonly total?: number;
   readonly links?: readonly Link[];
   readonly entries: readonly BundleEntry[];
@@ -43,9 +47,10 @@ const entryText = ({ fullUrl, resource, ...rest }: BundleEntry): string => {
 };
 
 /** The Bundle's JSON. An empty list is left out, as R4 has no empty arrays. */
-export const bundleText = ({ type, total, links = [], entries }: BundleParts): string => {
+export const bundleText = ({ type, lastUpdated, total, links = [], entries }: BundleParts): string => {
   const members = [
     '"resourceType":"Bundle"',
+    ...(lastUpdated === undefined ? [] : [`"meta":{"lastUpdated":"${instantText(lastUpdated)}"}`]),
     `"type":"${type}"`,
     ...(total === undefined ? [] : [`"total":${total}`]),
     ...(links.length === 0 ? [] : [`"link":${JSON.stringify(links)}`]),

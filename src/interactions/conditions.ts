@@ -7,15 +7,20 @@
  */
 import { gone, invalid, multipleMatches, notFound, preconditionFailed } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
-import type { Expectation, Store, Version } from '../store/store.ts';
+import type { Expectation, IfMatch, Store, Version } from '../store/store.ts';
 import type { FhirServer } from './fhir-request.ts';
 import { pairsOf, parseCriteria, queryOf } from './parse-request.ts';
 
-/** The version that an `If-Match` header names. Throws a FhirError 400 if it is not `W/"[number]"`. */
-export const matchedVersion = (header: string | undefined): number | undefined => {
+/**
+ * The version that an `If-Match` header names, or `*` for any. Throws a FhirError 400 if it is not `W/"[number]"`.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9110#section-13.1.1
+ */
+export const matchedVersion = (header: string | undefined): IfMatch | undefined => {
   if (header === undefined) return undefined;
+  if (header.trim() === '*') return '*';
   const match = /^(?:W\/)?"([1-9]\d{0,14})"$/.exec(header.trim());
-  if (match === null) throw invalid(`If-Match: '${header}' is not a version such as W/"1"`);
+  if (match === null) throw invalid(`If-Match: '${header}' is neither a version such as W/"1" nor *`);
   return Number(match[1]);
 };
 
@@ -116,13 +121,13 @@ export const resolvedDeletes = async (
 export const versionToChange = async (
   { store }: FhirServer,
   reference: Reference,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
 ): Promise<Version> => {
   const current = await store.read(reference);
   const name = referenceText(reference);
   if (current === undefined) throw notFound(`There is no ${name}`);
   if (current.isDeleted) throw gone(`${name} is deleted`);
-  if (ifMatch !== undefined && ifMatch !== current.version)
+  if (typeof ifMatch === 'number' && ifMatch !== current.version)
     throw preconditionFailed(`If-Match asks for version ${ifMatch}, but ${name} is at version ${current.version}`);
   return current;
 };

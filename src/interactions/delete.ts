@@ -9,6 +9,7 @@ import { commitResolved } from './commit-resolved.ts';
 import { matchedVersion, resolvedDeletes } from './conditions.ts';
 import { criteriaOf } from './criteria-of.ts';
 import type { FhirResponse, Interaction } from './fhir-request.ts';
+import { withoutReferrers } from './referrers.ts';
 import { entityTag } from './respond.ts';
 
 /** The answer to a deletion; several have no version in common. */
@@ -17,11 +18,13 @@ export const deletedResponse = (written: readonly Written[]): FhirResponse => {
   return { status: 204, headers: version === 0 || more.length > 0 ? {} : { etag: entityTag(version) } };
 };
 
-export const deleteResource: Interaction<Reference> = async ({ store }, request, reference) => {
+export const deleteResource: Interaction<Reference> = async (server, request, reference) => {
   const ifMatch = matchedVersion(request.headers['if-match']);
-  return deletedResponse(
-    await store.commit([{ kind: 'delete', reference, ...(ifMatch === undefined ? {} : { ifMatch }) }]),
+  const write = { kind: 'delete', reference, ...(ifMatch === undefined ? {} : { ifMatch }) } as const;
+  const { written } = await commitResolved(server.store, () =>
+    withoutReferrers(server, { writes: [write], expected: [], plan: undefined }),
   );
+  return deletedResponse(written);
 };
 
 /** `DELETE [type]?[criteria]`. */
@@ -33,7 +36,7 @@ export const conditionalDelete: Interaction<{ type: string }> = async (server, r
     const writes = matches.map(
       (reference) => ({ kind: 'delete', reference, ...(ifMatch === undefined ? {} : { ifMatch }) }) as const,
     );
-    return { writes, expected: [expectation], plan: undefined };
+    return withoutReferrers(server, { writes, expected: [expectation], plan: undefined });
   });
   return deletedResponse(written);
 };

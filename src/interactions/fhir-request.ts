@@ -2,8 +2,10 @@
 import type { Compartments } from '../definitions/compartments.ts';
 import type { SearchParameters } from '../definitions/search-parameters.ts';
 import type { Structure } from '../definitions/structures.ts';
-import type { Issue } from '../fhir/fhir-error.ts';
+import type { FhirError, Issue } from '../fhir/fhir-error.ts';
 import type { FhirPathPatch } from '../fhirpath/patch.ts';
+import type { Reindexing } from '../reindex/reindexing.ts';
+import type { ElementTypes } from '../search/element-types.ts';
 import type { ImpliedSystems } from '../search/implied-systems.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
 import type { PageTokens } from '../search/page-token.ts';
@@ -26,6 +28,8 @@ export interface FhirRequest {
   wantsContent?(contentType: string): boolean;
   /** Whether the client has left, so that nobody will read the answer. */
   isAbandoned?(): boolean;
+  /** Logs an error that was not foreseen, and gives the one that the client gets to see in its place. */
+  visibleError?(error: unknown): FhirError;
 }
 
 export interface FhirResponse {
@@ -71,6 +75,7 @@ export interface FhirServer {
   readonly compartments: Compartments;
   readonly codes: CodeLookup;
   readonly impliedSystems: ImpliedSystems;
+  readonly elementTypes: ElementTypes;
   structureOf(type: string): Structure | undefined;
   readonly pageTokens: PageTokens;
   readonly limits: Limits;
@@ -84,6 +89,8 @@ export interface FhirServer {
   checkInvariants?(resource: Record<string, unknown>): readonly Issue[];
   indexEntries(resource: { resourceType: string }): IndexEntry[];
   readonly fhirPathPatched: FhirPathPatch;
+  /** The own search parameters, and the job that indexes by them. */
+  readonly reindexing: Reindexing;
   /** Milliseconds since 1970 UTC. */
   now(): number;
   newId(): string;

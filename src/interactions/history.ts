@@ -1,16 +1,20 @@
 /**
- * All versions of one resource, newest first, a page at a time.
+ * All versions of one resource, of a type or of all, newest first, a page at a time.
  *
  * @see https://hl7.org/fhir/R4/http.html#history
  */
 import { instantRange, instantText } from '../fhir/date-time.ts';
-import { invalid, notFound, notSupported } from '../fhir/fhir-error.ts';
+import { type FhirError, invalid, notFound, notSupported } from '../fhir/fhir-error.ts';
 import { referenceText } from '../fhir/reference.ts';
+import { SUMMARIES } from '../search/parse-search.ts';
 import type { Action, HistoryPage, HistoryScope, Version } from '../store/store.ts';
-import { type BundleEntry, bundleText, type Link } from './bundle-text.ts';
+import { type BundleEntry, bundleText } from './bundle-text.ts';
 import type { FhirServer, Interaction } from './fhir-request.ts';
-import { type Pair, pairsOf, queryOf } from './parse-request.ts';
+import { PAGE, pagingOf } from './page-links.ts';
+import { type Pair, pairsOf } from './parse-request.ts';
+import { preferencesOf } from './preferences.ts';
 import { entityTag } from './respond.ts';
+import { type ShownPart, shownPart, shownText } from './shown-part.ts';
 
 /** The request and the answer that each kind of version stands for. */
 const EXCHANGES: Readonly<Record<Action, { method: string; status: string }>> = {
@@ -20,25 +24,17 @@ const EXCHANGES: Readonly<Record<Action, { method: string; status: string }>> = 
   delete: { method: 'DELETE', status: '204 No Content' },
 };
 
-const entryOf = (
-  server: FhirServer,
-  { type, id, version, lastUpdated, isDeleted, action, text }: Version,
-): BundleEntry => {
+const entryOf = (server: FhirServer, shown: Version, part: ShownPart): BundleEntry => {
+  const { type, id, version, lastUpdated, isDeleted, action } = shown;
   const path = referenceText({ type, id });
   const { method, status } = EXCHANGES[action];
   return {
     fullUrl: `${server.baseUrl}/${path}`,
-    ...(isDeleted ? {} : { resource: text.toString() }),
+    ...(isDeleted ? {} : { resource: shownText(server, shown, part) }),
     request: { method, url: method === 'POST' ? type : path },
     response: { status, etag: entityTag(version), lastModified: instantText(lastUpdated) },
   };
 };
-
-interface AskedPage {
-  readonly page: HistoryPage;
-  /** The parameters as they were used. */
-  readonly used: readonly Pair[];
-}
 
 const instantOf = (name: string, value: string): number => {
   const range = instantRange(value.replace(' ', '+'));
@@ -52,19 +48,34 @@ const periodOf = (value: string): { lo: number; hi: number } => {
   return range;
 };
 
-const askedPage = (server: FhirServer, query: string, scope: string): AskedPage => {
-  const page: { -readonly [Key in keyof HistoryPage]: HistoryPage[Key] } = {
-    count: server.limits.searchDefaultCount,
-  };
+const countOf = (value: string, maximum: number): number => {
+  if (!/^\d+$/.test(value)) throw invalid(`_count: '${value}' is not a whole number`);
+  return Math.min(Number(value), maximum);
+};
+
+interface Asked {
+  readonly page: HistoryPage;
+  readonly part: ShownPart;
+  /** The parameters as they were used, without that of page links. */
+  readonly used: readonly Pair[];
+}
+
+const unknown = (name: string): FhirError =>
+  name === '_list'
+    ? notSupported('_list: histories are not narrowed by a List; read the versions that it refers to')
+    : notSupported(`A history has no parameter '${name}'; possible: _count, _since, _at, _summary, _elements`);
+
+const askedOf = ({ limits }: FhirServer, pairs: readonly Pair[], isLenient: boolean): Asked => {
+  const page: { -readonly [Key in keyof HistoryPage]: HistoryPage[Key] } = { count: limits.searchDefaultCount };
   const used: Pair[] = [];
-  for (const [name, value] of pairsOf(query)) {
+  for (const pair of pairs) {
+    const [name, value] = pair;
+    if (used.some(([earlier]) => earlier === name)) throw invalid(`${name}: stands twice`);
     switch (name) {
+      case PAGE:
       case '_format':
       case '_pretty':
         continue;
-      case '_page':
-        page.after = server.pageTokens.read(value, scope);
-        break;
       case '_since':
         page.since = instantOf(name, value);
         break;
@@ -72,35 +83,46 @@ const askedPage = (server: FhirServer, query: string, scope: string): AskedPage 
         page.at = periodOf(value);
         break;
       case '_count':
-        if (!/^[1-9]\d*$/.test(value)) throw invalid(`_count: '${value}' is not a whole number above 0`);
-        page.count = Math.min(Number(value), server.limits.searchMaximumCount);
+        page.count = countOf(value, limits.searchMaximumCount);
+        break;
+      case '_summary':
+      case '_elements':
         break;
       default:
-        throw notSupported(`A history has no parameter '${name}'; possible: _count, _since, _at`);
+        if (isLenient) continue;
+        throw unknown(name);
     }
-    used.push(name === '_count' ? [name, String(page.count)] : [name, value]);
+    used.push(name === '_count' ? [name, String(page.count)] : pair);
   }
-  return { page, used };
+  return { page, part: shownPart(used, SUMMARIES), used };
 };
 
 /** The history of a resource, of a type (no `id`), or of all resources (no `type` either). */
 export const history: Interaction<HistoryScope> = async (server, request, { type, id }) => {
   const scope: HistoryScope = { ...(type === undefined ? {} : { type }), ...(id === undefined ? {} : { id }) };
-  const path = [type, id, '_history'].filter((part) => part !== undefined).join('/');
-  const url = `${server.baseUrl}/${path}`;
+  const url = [server.baseUrl, type, id, '_history'].filter((part) => part !== undefined).join('/');
+  const pairs = pairsOf(request.query);
+  const { page, part, used } = askedOf(server, pairs, preferencesOf(request).handling === 'lenient');
   if (type !== undefined && id !== undefined && (await server.store.read({ type, id })) === undefined)
     throw notFound(`There is no ${referenceText({ type, id })}`);
-  const { page, used } = askedPage(server, request.query, url);
-  const { items, next } = await server.store.history(scope, page);
-  const others = used.filter(([name]) => name !== '_page');
-  const linkOf = (relation: Link['relation'], pairs: readonly Pair[]): Link => ({
-    relation,
-    url: pairs.length === 0 ? url : `${url}?${queryOf(pairs)}`,
+  const { after, self, links } = pagingOf(server.pageTokens, url, used, pairs);
+  if (page.count === 0 || part.summary === 'count') {
+    const total = await server.store.countHistory(scope, page);
+    return { status: 200, headers: {}, body: bundleText({ type: 'history', total, links: [self], entries: [] }) };
+  }
+  const [first, key] = after === undefined ? [] : [after[0] as number | null, after.slice(1)];
+  const { items, next, asOf } = await server.store.history(scope, {
+    ...page,
+    ...(key === undefined ? {} : { after: key }),
   });
-  const links = [
-    linkOf('self', used),
-    ...(next === undefined ? [] : [linkOf('next', [...others, ['_page', server.pageTokens.write(next, url)]])]),
-  ];
-  const entries = items.map((version) => entryOf(server, version));
-  return { status: 200, headers: {}, body: bundleText({ type: 'history', links, entries }) };
+  const entries = items.map((version) => entryOf(server, version, part));
+  // What is made between two pages is on neither, so all pages tell the instant of the first one: a safe next `_since`.
+  const instant = (key === undefined ? asOf : first) ?? null;
+  const body = bundleText({
+    type: 'history',
+    ...(instant === null ? {} : { lastUpdated: instant }),
+    links: links(next === undefined ? undefined : [instant, ...next]),
+    entries,
+  });
+  return { status: 200, headers: {}, body };
 };

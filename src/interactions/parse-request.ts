@@ -41,6 +41,7 @@ export const parsedSearch = (
     resourceTypes: server.resourceTypes,
     codes: server.codes,
     impliedSystems: server.impliedSystems,
+    elementTypes: server.elementTypes,
     baseUrl: server.baseUrl,
     defaultCount: limits.searchDefaultCount,
     maximumCount: limits.searchMaximumCount,

@@ -9,7 +9,7 @@ import { FhirError, invalid, issue, notFound, unsupportedMediaType } from '../fh
 import { jsonPatched } from '../fhir/json-patch.ts';
 import { parseJson } from '../fhir/json-text.ts';
 import type { Reference } from '../fhir/reference.ts';
-import type { Expectation, Version, Write } from '../store/store.ts';
+import type { Expectation, IfMatch, Version, Write } from '../store/store.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
 import { matchedVersion, resolvedCriteria, versionToChange } from './conditions.ts';
 import { criteriaOf } from './criteria-of.ts';
@@ -129,7 +129,7 @@ export const patchWrite = async (
   server: PatchingServer,
   reference: Reference,
   document: PatchDocument,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
 ): Promise<PatchWrite> => {
   const current = await versionToChange(server, reference, ifMatch);
   return { kind: 'update', ...patchedResource(server, current, document), ifMatch: current.version };
@@ -149,7 +149,7 @@ const patched = async (
   const resolve = async (): Promise<Resolution<PatchWrite>> => {
     const { reference, expected } = await target();
     const write = await patchWrite(server, reference, document, ifMatch);
-    const madeOfCurrent = new Set<Write>(ifMatch === undefined ? [write] : []);
+    const madeOfCurrent = new Set<Write>(typeof ifMatch === 'number' ? [] : [write]);
     return withProvenance(server, request, { writes: [write], expected, madeOfCurrent, plan: write }, provenanceId);
   };
   const { plan, written } = await commitResolved(server.store, resolve);

@@ -1,11 +1,12 @@
 /** From JSON text to what a store can commit: parsed, validated, cut for its version, with its index entries. */
 import { FhirError, invalid, issue } from '../fhir/fhir-error.ts';
 import { type JsonText, parseJson } from '../fhir/json-text.ts';
-import { parseReference, type Reference } from '../fhir/reference.ts';
+import type { Reference } from '../fhir/reference.ts';
 import { type ResourceText, resourceText } from '../fhir/resource-text.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
 import { binaryOfContent } from './binary.ts';
 import type { FhirRequest, FhirServer } from './fhir-request.ts';
+import { localTargets } from './referrers.ts';
 
 /** What `create` and `update` writes have in common. */
 export interface PreparedResource {
@@ -23,20 +24,6 @@ interface ResourceValue {
 export const parsedBody = (server: FhirServer, { body }: FhirRequest): JsonText => {
   if (body === undefined) throw invalid('The body is empty');
   return parseJson(body, server.limits.jsonDepth);
-};
-
-/** The local targets of all references in a resource, contained ones not counted. */
-const localTargets = (value: unknown, baseUrl: string, found: Reference[] = []): Reference[] => {
-  if (typeof value !== 'object' || value === null) return found;
-  for (const [key, child] of Object.entries(value)) {
-    if (key !== 'reference' || typeof child !== 'string') {
-      localTargets(child, baseUrl, found);
-      continue;
-    }
-    const parsed = parseReference(child, baseUrl);
-    if (parsed?.kind === 'local') found.push({ type: parsed.type, id: parsed.id });
-  }
-  return found;
 };
 
 /** Checks that the body is a valid resource of `type`; for an update also that it carries the `id` of the url. */

@@ -44,7 +44,7 @@ const withTargets = ({ text }: JsonText, targets: readonly string[]): string => 
   return `{${[...kept, `"target":${JSON.stringify(targets.map((reference) => ({ reference })))}`].join(',')}}`;
 };
 
-type Saving = Exclude<Write, { kind: 'delete' }>;
+type Saving = Extract<Write, { kind: 'create' | 'update' }>;
 
 const isSame = ({ resource }: Saving, { isDeleted, text, ...stamp }: Version): boolean =>
   !isDeleted && text.equals(Buffer.from(stampedText(resource, stamp)));
@@ -60,7 +60,7 @@ interface Foreseen {
 /** What a write will make, and what must hold for that. */
 const foreseen = async (server: FhirServer, write: Write): Promise<Foreseen> => {
   const same = { write, isMadeOfCurrent: false, expected: [] };
-  if (write.kind === 'delete') return same;
+  if (!('resource' in write)) return same;
   const { type, id }: Reference = write.resource;
   const targetOf = (version: number): string => `${referenceText({ type, id })}/_history/${version}`;
   if (write.kind === 'create') return { ...same, target: targetOf(1) };
@@ -68,7 +68,7 @@ const foreseen = async (server: FhirServer, write: Write): Promise<Foreseen> => 
   if (current === undefined || current.isDeleted)
     return { ...same, expected: [absence({ type, id })], target: targetOf((current?.version ?? 0) + 1) };
   const target = isSame(write, current) ? {} : { target: targetOf(current.version + 1) };
-  if (write.ifMatch !== undefined) return { ...same, ...target };
+  if (typeof write.ifMatch === 'number') return { ...same, ...target };
   return { ...same, write: { ...write, ifMatch: current.version }, isMadeOfCurrent: true, ...target };
 };
 

@@ -60,12 +60,11 @@ export const writtenResponse = (
   resource: ResourceText,
   preference: Preferences['return'],
 ): FhirResponse => {
-  const headers = versionHeaders(written.version, written.lastUpdated);
-  const location = `${server.baseUrl}/${versionPath(written)}`;
-  const status = written.outcome === 'created' ? 201 : 200;
-  const located = written.outcome === 'unchanged' ? headers : { ...headers, location };
   const { outcome, version, lastUpdated } = written;
-  const answer = { status, headers: located, lastUpdated };
+  const status = outcome === 'created' ? 201 : 200;
+  // Of a conditional update it says, also without a body, which resource it was.
+  const location = `${server.baseUrl}/${versionPath(written)}`;
+  const answer = { status, headers: { ...versionHeaders(version, lastUpdated), location }, lastUpdated };
   switch (preference) {
     case 'minimal':
       return answer;

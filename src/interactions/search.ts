@@ -3,20 +3,17 @@
  *
  * @see https://hl7.org/fhir/R4/http.html#search
  */
-import { invalid } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 import { referenceText } from '../fhir/reference.ts';
 import type { ParsedSearch, SearchScope } from '../search/parse-search.ts';
-import type { PageKey } from '../search/search-query.ts';
 import type { Version } from '../store/store.ts';
-import { type BundleEntry, bundleText, type Link } from './bundle-text.ts';
+import { type BundleEntry, bundleText } from './bundle-text.ts';
 import type { FhirRequest, FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
-import { ofType, type Pair, pairsOf, parsedSearch, queryOf } from './parse-request.ts';
+import { PAGE, pagingOf } from './page-links.ts';
+import { ofType, type Pair, pairsOf, parsedSearch } from './parse-request.ts';
 import { preferencesOf } from './preferences.ts';
-import { subsetRule, subsetText } from './subset-text.ts';
+import { shownText } from './shown-part.ts';
 
-/** The parameter of page links. */
-const PAGE = '_page';
 /** Parameters that HTTP handles. */
 const OF_HTTP = new Set([PAGE, '_format', '_pretty']);
 
@@ -24,20 +21,6 @@ const givenPairs = ({ method, query, body }: FhirRequest): Pair[] => [
   ...pairsOf(query),
   ...(method === 'POST' ? pairsOf(body ?? '') : []),
 ];
-
-const afterOf = (server: FhirServer, pairs: readonly Pair[], scope: string): { after?: PageKey } => {
-  const tokens = pairs.filter(([name]) => name === PAGE);
-  if (tokens.length > 1) throw invalid(`${PAGE}: stands twice`);
-  const [token] = tokens;
-  return token === undefined ? {} : { after: server.pageTokens.read(token[1], scope) };
-};
-
-const shownText = (server: FhirServer, version: Version, { summary, elements }: ParsedSearch): string => {
-  const text = version.text.toString();
-  const keeps = subsetRule(summary, elements);
-  const structure = server.structureOf(version.type);
-  return keeps === undefined || structure === undefined ? text : subsetText(text, structure, summary, keeps);
-};
 
 const entryOf = (
   server: FhirServer,
@@ -76,38 +59,26 @@ export const searchIn = async (
   const parsed = parsedSearch(server, scope, selecting, handling === 'lenient');
   const { query, includes, used, summary } = parsed;
   const url = path === '' ? server.baseUrl : `${server.baseUrl}/${path}`;
-  const linkOf = (relation: Link['relation'], more: readonly Pair[] = []): Link => {
-    const parameters = queryOf([...used, ...more]);
-    return { relation, url: parameters === '' ? url : `${url}?${parameters}` };
-  };
-  const tokenScope = linkOf('self').url;
 
   const isCount = summary === 'count';
   const total = isCount || parsed.total !== 'none' ? { total: await server.store.count(query) } : {};
+  const { after, self, links } = pagingOf(server.pageTokens, url, used, pairs);
   if (isCount)
     return answer(
-      bundleText({ type: 'searchset', ...total, links: [linkOf('self')], entries: outcomeEntries(parsed, false, 0) }),
+      bundleText({ type: 'searchset', ...total, links: [self], entries: outcomeEntries(parsed, false, 0) }),
     );
-  const { items, next } = await server.store.search({ ...query, ...afterOf(server, pairs, tokenScope) });
+  const { items, next } = await server.store.search({ ...query, ...(after === undefined ? {} : { after }) });
   const limit = server.limits.searchIncludes;
   const related =
     includes.length === 0 || items.length === 0
       ? { items: [], isCut: false }
       : await server.store.related(items, includes, limit);
-  const links = [
-    linkOf(
-      'self',
-      pairs.filter(([name]) => name === PAGE),
-    ),
-    linkOf('first'),
-    ...(next === undefined ? [] : [linkOf('next', [[PAGE, server.pageTokens.write(next, tokenScope)]])]),
-  ];
   const entries = [
     ...items.map((version) => entryOf(server, version, parsed, 'match')),
     ...related.items.map((version) => entryOf(server, version, parsed, 'include')),
     ...outcomeEntries(parsed, related.isCut, limit),
   ];
-  return answer(bundleText({ type: 'searchset', ...total, links, entries }));
+  return answer(bundleText({ type: 'searchset', ...total, links: links(next), entries }));
 };
 
 /** `GET [type]`, `POST [type]/_search`. */

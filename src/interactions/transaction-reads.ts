@@ -4,13 +4,13 @@
  *
  * @see https://hl7.org/fhir/R4/http.html#trules
  */
-import { FhirError, gone } from '../fhir/fhir-error.ts';
+import { gone } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
 import { errorEntry, type RequestEntry, requestOf, responseEntry, withoutBody } from './bundle-entry.ts';
 import type { BundleEntry } from './bundle-text.ts';
-import type { FhirServer } from './fhir-request.ts';
+import type { FhirRequest, FhirServer } from './fhir-request.ts';
 import type { Preferences } from './preferences.ts';
-import { matchedResponse, versionPath } from './respond.ts';
+import { matchedResponse } from './respond.ts';
 import { inEntry, type PlannedEntry } from './transaction-plan.ts';
 
 /** Tries the reads, but those of what the transaction writes. Throws a FhirError that names the entry. */
@@ -31,13 +31,16 @@ export const checkReads = async (server: FhirServer, planned: readonly PlannedEn
 };
 
 /** The answer to a read. What has been deleted since it was tried has an error of its own. */
-export const readEntry = async (server: FhirServer, entry: RequestEntry): Promise<BundleEntry> => {
+export const readEntry = async (
+  server: FhirServer,
+  entry: RequestEntry,
+  { visibleError }: FhirRequest,
+): Promise<BundleEntry> => {
   try {
     const answer = await server.answer(requestOf(entry, server.baseUrl));
-    return responseEntry(entry.request.method === 'HEAD' ? withoutBody(answer) : answer);
+    return responseEntry(server, entry.request.method === 'HEAD' ? withoutBody(answer) : answer);
   } catch (error) {
-    if (error instanceof FhirError) return errorEntry(error);
-    throw error;
+    return errorEntry(error, visibleError);
   }
 };
 
@@ -50,6 +53,5 @@ export const matchedEntry = async (
   const version = await server.store.read(reference);
   if (version === undefined) throw new Error(`${referenceText(reference)} was found and is not there`);
   const answer = matchedResponse(server, version, preferences.return);
-  const entry = responseEntry(version.isDeleted ? withoutBody(answer) : answer);
-  return { ...entry, response: { status: '', ...entry.response, location: versionPath(version) } };
+  return responseEntry(server, version.isDeleted ? withoutBody(answer) : answer);
 };

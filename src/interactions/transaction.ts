@@ -7,7 +7,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FhirError, type Issue } from '../fhir/fhir-error.ts';
 import { parseJson } from '../fhir/json-text.ts';
-import { RefusedWrite, type Write, type Written } from '../store/store.ts';
+import { type IfMatch, RefusedWrite, type Write, type Written } from '../store/store.ts';
 import { entryIssues, type RequestEntry, responseEntry } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
@@ -18,7 +18,8 @@ import { patchDocument, patchOfEntry, patchWrite } from './patch.ts';
 import { type Preferences, preferencesOf } from './preferences.ts';
 import { preparedResource, validResource } from './prepare-write.ts';
 import { checkProvenance, withProvenance } from './provenance.ts';
-import { versionPath, writtenResponse } from './respond.ts';
+import { withoutReferrers } from './referrers.ts';
+import { writtenResponse } from './respond.ts';
 import { rewrittenLinks } from './rewritten-links.ts';
 import { type PlannedEntry, transactionPlan } from './transaction-plan.ts';
 import { checkReads, matchedEntry, readEntry } from './transaction-reads.ts';
@@ -40,7 +41,7 @@ const patchOf = async (
   server: FhirServer,
   { entry, reference }: PlannedEntry,
   replacements: ReadonlyMap<string, string>,
-  ifMatch: number | undefined,
+  ifMatch: IfMatch | undefined,
 ): Promise<Write> => {
   const { contentType, body } = patchOfEntry(entry.text ?? '');
   const document = patchDocument(server, contentType, body);
@@ -97,7 +98,7 @@ const writingEntries = async (
 const madeOfCurrent = (writing: readonly WritingEntry[]): Set<Write> =>
   new Set(
     writing.flatMap(({ kind, entry, writes }) =>
-      kind === 'patch' && entry.request.ifMatch === undefined ? writes : [],
+      kind === 'patch' && typeof matchedVersion(entry.request.ifMatch) !== 'number' ? writes : [],
     ),
   );
 
@@ -109,11 +110,10 @@ const writtenEntry = (
 ): BundleEntry => {
   const [write] = writes;
   const [first] = written;
-  if (kind === 'delete') return responseEntry(deletedResponse(written));
-  if (write === undefined || first === undefined || write.kind === 'delete')
+  if (kind === 'delete') return responseEntry(server, deletedResponse(written));
+  if (write === undefined || first === undefined || !('resource' in write))
     throw new Error('A commit answered other writes than it was given');
-  const entry = responseEntry(writtenResponse(server, first, write.resource, preferences.return));
-  return { ...entry, response: { status: '', ...entry.response, location: versionPath(first) } };
+  return responseEntry(server, writtenResponse(server, first, write.resource, preferences.return));
 };
 
 export const transaction = async (
@@ -133,7 +133,7 @@ export const transaction = async (
     await checkReads(server, planned);
     const writes = writing.flatMap((item) => item.writes);
     const resolution = { writes, expected, madeOfCurrent: madeOfCurrent(writing), plan: writing };
-    return withProvenance(server, request, resolution, provenanceId);
+    return withProvenance(server, request, await withoutReferrers(server, resolution), provenanceId);
   };
 
   const { plan, written } = await commitResolved(server.store, resolve).catch((error: unknown) => {
@@ -148,7 +148,7 @@ export const transaction = async (
     const { entry, kind, reference, writes } = item;
     const own = written.slice(next, next + writes.length);
     next += writes.length;
-    if (kind === 'read') answers[entry.index] = await readEntry(server, entry);
+    if (kind === 'read') answers[entry.index] = await readEntry(server, entry, request);
     else if (item.isMatched) answers[entry.index] = await matchedEntry(server, reference, preferences);
     else answers[entry.index] = writtenEntry(server, item, own, preferences);
   }

@@ -6,7 +6,7 @@
  * @see https://hl7.org/fhir/R4/http.html#upsert
  * @see https://hl7.org/fhir/R4/http.html#cond-update
  */
-import { preconditionFailed } from '../fhir/fhir-error.ts';
+import { conflict, preconditionFailed } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
 import type { ResourceText } from '../fhir/resource-text.ts';
 import type { Expectation, Store } from '../store/store.ts';
@@ -24,14 +24,17 @@ export interface UpdateTarget {
   readonly expected: readonly Expectation[];
 }
 
-/** The id under which a conditional update creates what it did not find: its own if that is free. */
-const freeId = async (store: Store, type: string, own: string | undefined, newId: string): Promise<string> => {
-  if (own === undefined) return newId;
-  const there = await store.read({ type, id: own });
-  return there === undefined || there.isDeleted ? own : newId;
+/** Throws a FhirError 409 if the id under which a conditional update would create is taken by what does not match. */
+const checkFree = async (store: Store, reference: Reference): Promise<void> => {
+  const there = await store.read(reference);
+  if (there !== undefined && !there.isDeleted)
+    throw conflict(`Nothing matches the criteria, and ${referenceText(reference)}, the id in the body, is taken`);
 };
 
-/** What a conditional update is about: `match`, or else a new resource. Throws a FhirError 400 if the body is another one. */
+/**
+ * What a conditional update is about: `match`, or else a new resource, under the id in the body if it has one. Throws a
+ * FhirError 400 if the body is another one than the match, 409 if nothing matches and its id is taken.
+ */
 export const conditionalTarget = async (
   store: Store,
   type: string,
@@ -40,7 +43,8 @@ export const conditionalTarget = async (
   newId: string,
 ): Promise<UpdateTarget> => {
   if (match === undefined) {
-    const reference = { type, id: await freeId(store, type, bodyId, newId) };
+    const reference = { type, id: bodyId ?? newId };
+    if (bodyId !== undefined) await checkFree(store, reference);
     return { reference, expected: [absence(reference)] };
   }
   if (bodyId !== undefined && bodyId !== match.id) throw otherId(type, bodyId, `the criteria match '${match.id}'`);

@@ -1,6 +1,9 @@
 import type { Bundle, Patient } from '@medplum/fhirtypes';
 import { test } from 'tap';
-import { startTestServer } from '../http/test-server.ts';
+import { buildApp, createFhirServer } from '../../src/app.ts';
+import { readConfig } from '../../src/config.ts';
+import { startTestServer, temporaryFolder } from '../http/test-server.ts';
+import { openTemporaryStore } from '../store/sqlite/temporary-store.ts';
 
 const PATIENT: Patient = { resourceType: 'Patient', active: true };
 
@@ -46,4 +49,55 @@ test('A batch answers each entry on its own, in order', async (t) => {
   t.equal(created?.response?.lastModified, created?.resource?.meta?.lastUpdated);
   t.equal((await send('GET', 'Patient/batch')).status, 200);
   t.equal((await send('GET', `Patient/${created?.resource?.id}`)).status, 200);
+});
+
+test('An unexpected error of one entry is a 500 of that entry, and the others are answered', async (t) => {
+  const config = readConfig({ CONSILIUM_LOG_LEVEL: 'silent', CONSILIUM_DATA: temporaryFolder(t) });
+  const store = await openTemporaryStore(t);
+  const failing: typeof store = {
+    ...store,
+    read: (reference, version) =>
+      reference.id === 'broken' ? Promise.reject(new Error('secret')) : store.read(reference, version),
+  };
+  const app = buildApp(config, createFhirServer(config, failing, 'http://localhost/fhir'));
+  const post = async (type: string, ...urls: string[]): Promise<Bundle> => {
+    const put = { resource: { ...PATIENT, id: type }, request: { method: 'PUT', url: `Patient/${type}` } };
+    const entry = [put, ...urls.map((url) => ({ request: { method: 'GET', url } }))];
+    const answer = await app.inject({
+      method: 'POST',
+      url: '/fhir',
+      headers: { 'content-type': 'application/fhir+json' },
+      payload: { resourceType: 'Bundle', type, entry },
+    });
+    t.notMatch(answer.body, 'secret');
+    return answer.json<Bundle>();
+  };
+  const { entry = [] } = await post('batch', 'Patient/broken', 'Patient/none');
+  t.same(
+    entry.map(({ response }) => response?.status),
+    ['201 Created', '500 Internal Server Error', '404 Not Found'],
+  );
+  t.match(entry[1]?.response?.outcome, { issue: [{ code: 'exception', diagnostics: /under the id/ }] });
+  t.match(
+    await post('transaction', 'Patient/broken'),
+    { resourceType: 'OperationOutcome' },
+    'a transaction fails whole',
+  );
+  t.equal(await store.read({ type: 'Patient', id: 'transaction' }), undefined);
+});
+
+test('A location is relative, with the version, in a batch and in a transaction', async (t) => {
+  const { create, send } = await startTestServer(t);
+  const { id } = await create({ ...PATIENT, identifier: [{ value: 'there' }] });
+  for (const type of ['batch', 'transaction'] as const) {
+    const entry = [
+      { resource: PATIENT, request: { method: 'POST', url: 'Patient' } },
+      { resource: { ...PATIENT, id: type }, request: { method: 'PUT', url: `Patient/${type}` } },
+      { resource: PATIENT, request: { method: 'POST', url: 'Patient', ifNoneExist: 'identifier=there' } },
+    ];
+    const answer = await send('POST', '', { body: { resourceType: 'Bundle', type, entry } });
+    const locations = answer.json<Bundle>().entry?.map(({ response }) => response?.location ?? '') ?? [];
+    t.match(locations[0], /^Patient\/[^/]+\/_history\/1$/);
+    t.same(locations.slice(1), [`Patient/${type}/_history/1`, `Patient/${id}/_history/1`]);
+  }
 });

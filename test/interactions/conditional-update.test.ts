@@ -17,18 +17,23 @@ test('A conditional update', async (t) => {
   const put = (value: string, more: object = {}, headers: Record<string, string> = {}) =>
     send('PUT', criteria(value), { body: identified(value, more), headers });
 
-  t.test('creates with 201 if nothing matches, under the id of the body if it has one and that is free', async (t) => {
-    const made = await put('none');
-    t.equal(made.status, 201);
-    t.match(made.headers.get('location'), `/Patient/${made.json<Patient>().id}/_history/1`);
-    const own = await put('own', { id: 'my-own' });
-    t.equal(own.status, 201);
-    t.equal(own.json<Patient>().id, 'my-own');
-    const taken = await put('taken', { id: 'my-own' });
-    t.equal(taken.status, 201);
-    t.not(taken.json<Patient>().id, 'my-own', 'what is there stays as it is');
-    t.match((await send('GET', 'Patient/my-own')).json(), identified('own'));
-  });
+  t.test(
+    'creates with 201 if nothing matches, under the id of the body if it has one; 409 if that id is taken',
+    async (t) => {
+      const made = await put('none');
+      t.equal(made.status, 201);
+      t.match(made.headers.get('location'), `/Patient/${made.json<Patient>().id}/_history/1`);
+      const own = await put('own', { id: 'my-own' });
+      t.equal(own.status, 201);
+      t.equal(own.json<Patient>().id, 'my-own');
+      const taken = await put('taken', { id: 'my-own' });
+      t.equal(taken.status, 409);
+      t.match(taken.diagnostics, /Patient\/my-own/);
+      t.match((await send('GET', 'Patient/my-own')).json(), identified('own'), 'what is there stays as it is');
+      await send('DELETE', 'Patient/my-own');
+      t.equal((await put('taken', { id: 'my-own' })).status, 201, 'the id of what is deleted is free');
+    },
+  );
 
   t.test('updates with 200 if one matches; the id of the body is that one or absent', async (t) => {
     const { id } = await create<Patient>(identified('one'));

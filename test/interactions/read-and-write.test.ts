@@ -1,6 +1,6 @@
 import type { Observation, OperationOutcome, Patient } from '@medplum/fhirtypes';
 import { test } from 'tap';
-import { startTestServer } from '../http/test-server.ts';
+import { startTestServer, type TestServer } from '../http/test-server.ts';
 
 test('Resources are read and written one by one', async (t) => {
   const { baseUrl, create, send, count } = await startTestServer(t);
@@ -136,7 +136,7 @@ test('Resources are read and written one by one', async (t) => {
     t.equal(stale.status, 412);
     t.equal(stale.outcome.issue[0]?.code, 'conflict');
     t.equal((await put('"2"', 'other')).status, 200, 'a strong tag is taken for the version too');
-    for (const malformed of ['2', 'W/"x"', 'W/""', '*', 'W/"1", W/"2"']) {
+    for (const malformed of ['2', 'W/"x"', 'W/""', '**', 'W/"1", W/"2"']) {
       t.equal((await put(malformed, 'unknown')).status, 400, malformed);
     }
     const absent = { body: { resourceType: 'Patient', id: 'absent' }, headers: { 'if-match': 'W/"1"' } };
@@ -145,6 +145,21 @@ test('Resources are read and written one by one', async (t) => {
     t.equal((await deletion('W/"2"')).status, 412);
     t.equal((await send('GET', `Patient/${id}`)).json<Patient>().gender, 'other');
     t.equal((await deletion('W/"3"')).status, 204);
+  });
+
+  t.test('If-Match: * lets a write through only if there is a current version', async (t) => {
+    const headers = { 'if-match': '*' };
+    const body = { resourceType: 'Patient', id: 'star' };
+    const merge = { 'content-type': 'application/json-patch+json', ...headers };
+    const activate = '[{"op":"add","path":"/active","value":true}]';
+    t.equal((await send('PUT', 'Patient/star', { body, headers })).status, 412);
+    t.equal((await send('DELETE', 'Patient/star', { headers })).status, 412);
+    t.equal((await send('PATCH', 'Patient/star', { body: activate, headers: merge })).status, 404);
+    await send('PUT', 'Patient/star', { body });
+    t.equal((await send('PUT', 'Patient/star', { body: { ...body, gender: 'other' }, headers })).status, 200);
+    t.equal((await send('PATCH', 'Patient/star', { body: activate, headers: merge })).status, 200);
+    t.equal((await send('DELETE', 'Patient/star', { headers })).status, 204);
+    t.equal((await send('PUT', 'Patient/star', { body, headers })).status, 412, 'a deletion is no current version');
   });
 
   t.test('of a hundred updates with the same If-Match one goes through', async (t) => {
@@ -222,4 +237,74 @@ test('References to what is not there are accepted, and refused where the config
   t.equal(refused.status, 422);
   t.match(refused.diagnostics, /Patient\/none/);
   t.equal(await refusing.count('Observation'), 0);
+});
+
+test('What others refer to is deleted, and not where the configuration says so', async (t) => {
+  const observationOf = (id: string, more: object = {}) => ({
+    resourceType: 'Observation' as const,
+    id,
+    status: 'final',
+    code: { text: 'x' },
+    subject: { reference: 'Patient/p' },
+    ...more,
+  });
+  const patient = { resourceType: 'Patient', id: 'p', contact: [{ organization: { reference: 'Organization/o' } }] };
+  const fill = async ({ send }: TestServer): Promise<void> => {
+    for (const body of [{ resourceType: 'Organization', id: 'o', name: 'x' }, patient, observationOf('a')])
+      t.ok((await send('PUT', `${body.resourceType}/${body.id}`, { body })).status <= 201);
+  };
+  const entryOf = (method: string, url: string, resource?: object) => ({ resource, request: { method, url } });
+  const transact = ({ send }: TestServer, ...entry: object[]) =>
+    send('POST', '', { body: { resourceType: 'Bundle', type: 'transaction', entry } });
+
+  const accepting = await startTestServer(t);
+  await fill(accepting);
+  t.equal((await accepting.send('DELETE', 'Patient/p')).status, 204);
+
+  const refusing = await startTestServer(t, { CONSILIUM_REFERENCES: 'refuse' });
+  await fill(refusing);
+  const { send } = refusing;
+  const refused = await send('DELETE', 'Patient/p');
+  t.equal(refused.status, 409);
+  t.match(refused.diagnostics, /Patient\/p .*Observation\/a/);
+  t.equal((await send('DELETE', 'Organization/o')).status, 409, 'no search parameter is necessary for that');
+  t.equal((await send('DELETE', 'Patient?_id=p')).status, 409);
+  const alone = await transact(refusing, entryOf('DELETE', 'Patient/p'));
+  t.equal(alone.status, 409);
+  t.match(alone.diagnostics, /Entry 0/);
+  t.equal((await send('DELETE', 'Patient/none')).status, 204);
+
+  const kept = await transact(
+    refusing,
+    entryOf('DELETE', 'Patient/p'),
+    entryOf('PUT', 'Observation/a', observationOf('a', { status: 'amended' })),
+  );
+  t.equal(kept.status, 422, 'the referrer is written, and still refers');
+  const freed = await transact(
+    refusing,
+    entryOf('DELETE', 'Patient/p'),
+    entryOf('PUT', 'Observation/a', observationOf('a', { subject: { display: 'Somebody' } })),
+  );
+  t.equal(freed.status, 200, freed.text);
+  t.equal((await send('DELETE', 'Organization/o')).status, 204, 'what is deleted refers to nothing');
+
+  await fill(refusing);
+  const both = await transact(refusing, entryOf('DELETE', 'Patient/p'), entryOf('DELETE', 'Observation/a'));
+  t.equal(both.status, 200, 'deleted together');
+
+  const race = Array.from({ length: 40 }, (_, at) => `r${at}`);
+  await Promise.all(race.map((id) => send('PUT', `Patient/${id}`, { body: { resourceType: 'Patient', id } })));
+  await Promise.all(
+    race.flatMap((id) => {
+      const body = observationOf(id, { subject: { reference: `Patient/${id}` } });
+      return [send('PUT', `Observation/${id}`, { body }), send('DELETE', `Patient/${id}`)];
+    }),
+  );
+  for (const id of race) {
+    const [referrer, target] = await Promise.all([send('GET', `Observation/${id}`), send('GET', `Patient/${id}`)]);
+    t.ok(
+      referrer.status === 200 ? target.status === 200 : target.status === 410,
+      `${id}: at once, one of the two goes through`,
+    );
+  }
 });

@@ -53,6 +53,44 @@ test('A search', async (t) => {
     }
   });
 
+  t.test('leads back to the pages before: previous gives the same pages, sorted or not, also by POST', async (t) => {
+    for (const query of [
+      'gender=female&_count=3',
+      'gender=female&_count=3&_sort=name,-_id',
+      '_count=4&_sort=-birthdate',
+    ])
+      for (const first of [
+        await send('GET', `Patient?${query}`),
+        await send('POST', 'Patient/_search', { body: query, headers: FORM }),
+      ]) {
+        const pages = [first.json<Bundle>()];
+        for (
+          let url = linkOf(pages[0] as Bundle, 'next');
+          url !== undefined;
+          url = linkOf(pages.at(-1) as Bundle, 'next')
+        )
+          pages.push((await send('GET', url)).json<Bundle>());
+        t.ok(pages.length >= 3, query);
+        for (const page of pages) t.equal(linkOf(page, 'first'), `${baseUrl}/Patient?${query}`);
+        t.equal(linkOf(pages[0] as Bundle, 'previous'), undefined);
+        t.equal(linkOf(pages[1] as Bundle, 'previous'), `${baseUrl}/Patient?${query}`);
+        for (let at = pages.length - 1, page = pages[at] as Bundle; at > 0; at--) {
+          page = (await send('GET', linkOf(page, 'previous') ?? '')).json<Bundle>();
+          t.same(idsOf(page), idsOf(pages[at - 1] as Bundle), `${query}, back to page ${at}`);
+          const forward = (await send('GET', linkOf(page, 'next') ?? '')).json<Bundle>();
+          t.same(idsOf(forward), idsOf(pages[at] as Bundle), `${query}, forward to page ${at + 1}`);
+        }
+      }
+  });
+
+  t.test('has page links that are short enough for a url, however many pages came before', async (t) => {
+    let page = await search('_count=1&_sort=name,_id');
+    for (let at = 1; at < 12; at++) page = (await send('GET', linkOf(page, 'next') ?? '')).json<Bundle>();
+    t.ok(page.link?.every(({ url = '' }) => url.length < 2000));
+    for (let at = 1; at < 12; at++) page = (await send('GET', linkOf(page, 'previous') ?? '')).json<Bundle>();
+    t.equal(linkOf(page, 'self'), `${baseUrl}/Patient?_count=1&_sort=name,_id`);
+  });
+
   t.test('caps a huge _count and shows the cap in the self link', async (t) => {
     const bundle = await search('_count=99999999999999999999');
     t.equal(bundle.entry?.length, 5);
