@@ -4,21 +4,35 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, ConfigurationError, derivedKey, STORE_FILE } from './config.ts';
 import { createCompartments } from './definitions/compartments.ts';
+import { loadOperationDefinitions } from './definitions/operation-definitions.ts';
+import { loadPackages, loadProfiles } from './definitions/packages/load-packages.ts';
+import { PackageUnusable } from './definitions/packages/package-files.ts';
 import { loadSearchParameters } from './definitions/search-parameters.ts';
 import { loadStructures } from './definitions/structures.ts';
 import { loadTerminology, type Terminology } from './definitions/terminology.ts';
+import { FhirError } from './fhir/fhir-error.ts';
 import { createInvariantCompiler } from './fhirpath/invariant.ts';
 import { createFhirPathPatch } from './fhirpath/patch.ts';
+import type { RequestOrigin } from './http/fhir-routes.ts';
 import { forwardedBaseUrl } from './http/forwarded.ts';
 import { buildWebServer, type WebServer } from './http/web-server.ts';
 import { createCapabilities } from './interactions/capabilities.ts';
 import type { FhirServer } from './interactions/fhir-request.ts';
+import { createOpenApi } from './interactions/openapi/document.ts';
+import { referrerEntries } from './interactions/referrers.ts';
 import { createDispatch } from './interactions/route.ts';
+import { definitionReferences, storeDefinitions } from './interactions/store-definitions.ts';
 import { OPERATIONS } from './operations/operations.ts';
+import { createIndexGate } from './reindex/index-gate.ts';
+import { createReindexing } from './reindex/reindexing.ts';
+import type { Log } from './reindex/run-job.ts';
+import type { OfferedParameter } from './search/accept-parameters.ts';
+import { createElementTypes } from './search/element-types.ts';
 import { createExtractor } from './search/extract.ts';
 import { createImpliedSystems } from './search/implied-systems.ts';
 import { createPageTokens } from './search/page-token.ts';
 import type { CodeLookup } from './search/search-context.ts';
+import { protectedStore } from './store/protected-store.ts';
 import { openSqliteStore } from './store/sqlite/open-store.ts';
 import type { Store } from './store/store.ts';
 import { createInvariantCheck } from './validation/invariants.ts';
@@ -27,6 +41,8 @@ import { createValidator } from './validation/validate.ts';
 const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'package.json'), 'utf8')) as {
   version: string;
 };
+
+const DEFINITIONS = loadOperationDefinitions(OPERATIONS.map(({ name }) => name));
 
 const openStore = (config: Config): Promise<Store> =>
   openSqliteStore({
@@ -47,21 +63,51 @@ const codeLookup = (terminology: Terminology): CodeLookup => ({
 const listed = (codes: ReadonlySet<string> | undefined): readonly string[] | undefined =>
   codes === undefined ? undefined : [...codes];
 
-/** The FHIR server without HTTP. `baseUrl` is the FHIR base without a final slash. */
-export const createFhirServer = (config: Config, store: Store, baseUrl: string): FhirServer => {
+const PROFILES = join(import.meta.dirname, '..', 'profiles');
+
+/** The SearchParameters of the server's own profiles and of the packages. Throws a ConfigurationError that names a broken file. */
+const offeredParameters = (config: Config): OfferedParameter[] => {
+  const { packagesFolder } = config;
+  try {
+    const packages = packagesFolder === undefined ? [] : loadPackages(packagesFolder, config);
+    return [loadProfiles(PROFILES, config), ...packages].flatMap((each) => [...each.resources('SearchParameter')]);
+  } catch (error) {
+    if (error instanceof PackageUnusable) throw new ConfigurationError(`CONSILIUM_PACKAGES: ${error.message}`);
+    throw error;
+  }
+};
+
+/** To be raised when the extractor makes other entries for R4's own parameters: all resources are indexed anew then. */
+const EXTRACTOR_VERSION = 1;
+
+const SILENT: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
+
+/**
+ * The FHIR server without HTTP. `baseUrl` is the FHIR base without a final slash. `reindexing` is still to be started:
+ * `offered` are definitions of search parameters for it.
+ */
+export const createFhirServer = (
+  config: Config,
+  store: Store,
+  baseUrl: string,
+  offered: readonly OfferedParameter[] = [],
+  log = SILENT,
+): FhirServer => {
   const structures = loadStructures();
   const parameters = loadSearchParameters();
+  const gate = createIndexGate(store, parameters);
   const terminology = loadTerminology();
   const codes = codeLookup(terminology);
-  const dispatch = createDispatch(createCapabilities(version, Date.now(), OPERATIONS), OPERATIONS);
+  const dispatch = createDispatch(createCapabilities(version, Date.now(), OPERATIONS, DEFINITIONS), OPERATIONS);
   const shared = {
-    store,
+    store: protectedStore(gate.store, definitionReferences(DEFINITIONS)),
     resourceTypes: structures.resourceTypes,
     isResourceType: structures.isResourceType,
     parameters,
     compartments: createCompartments(),
     codes,
     impliedSystems: createImpliedSystems(structures, codes),
+    elementTypes: createElementTypes(structures),
     structureOf: structures.structure,
     pageTokens: createPageTokens(derivedKey(config.storeKey, 'page tokens')),
     limits: config,
@@ -72,12 +118,26 @@ export const createFhirServer = (config: Config, store: Store, baseUrl: string):
     now: Date.now,
     newId: randomUUID,
   };
+  const { refusesDanglingReferences, now, newId } = shared;
+  const extractorAt = (base: string): FhirServer['indexEntries'] => {
+    const searchEntries = createExtractor(structures, parameters, base);
+    return refusesDanglingReferences
+      ? (resource) => [...searchEntries(resource), ...referrerEntries(resource, base)]
+      : searchEntries;
+  };
+  const reindexing = createReindexing({
+    ...{ gate, parameters, structures, offered, log, now, newId },
+    extract: extractorAt(baseUrl),
+    extractor: `${EXTRACTOR_VERSION}${refusesDanglingReferences ? ' with all references' : ''}`,
+    // The embedded store is this process's alone.
+    refreshMilliseconds: 0,
+  });
   const at = (base: string): FhirServer => {
-    const indexEntries = createExtractor(structures, parameters, base);
     const server: FhirServer = {
       ...shared,
       baseUrl: base,
-      indexEntries,
+      indexEntries: gate.watched(extractorAt(base)),
+      reindexing,
       at,
       answer: (asked) => dispatch(server, asked),
     };
@@ -113,17 +173,19 @@ const PROBE = { searches: [{ type: 'Patient', clauses: [{ kind: 'id', values: ['
 /** The web server, not yet listening; requests wait for `server`, which may need the address that is listened on. */
 export const buildApp = (config: Config, server: FhirServer | Promise<FhirServer>): WebServer => {
   const viewOf = serverViews();
+  const openApi = createOpenApi(version, OPERATIONS, DEFINITIONS);
+  const serverAt = async ({ headers, remoteAddress }: RequestOrigin): Promise<FhirServer> => {
+    const own = await server;
+    return viewOf(own, forwardedBaseUrl(own.baseUrl, headers, remoteAddress, config.trustedProxies));
+  };
   return buildWebServer({
     bodyBytes: config.bodyBytes,
     requestMilliseconds: config.requestMilliseconds,
     logLevel: config.logLevel,
     newId: randomUUID,
     isReady: async () => isReady((await server).store),
-    answer: async (request, { headers, remoteAddress }) => {
-      const own = await server;
-      const baseUrl = forwardedBaseUrl(own.baseUrl, headers, remoteAddress, config.trustedProxies);
-      return viewOf(own, baseUrl).answer(request);
-    },
+    answer: async (request, origin) => (await serverAt(origin)).answer(request),
+    openApi: async (origin) => openApi(await serverAt(origin)),
   });
 };
 
@@ -134,19 +196,34 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+/** Does what a full disk may hinder; that does not keep the server from what it can still do. */
+const unlessRefused = (log: Log, action: Promise<void>, what: string): Promise<void> =>
+  action.catch((error: unknown) => {
+    if (!(error instanceof FhirError)) throw error;
+    log.warn(`${what}: ${error.message}`);
+  });
+
 /** Opens the store, listens, and resolves when requests can be answered. Throws StoreUnusable or ConfigurationError. */
 export const startServer = async (config: Config): Promise<RunningServer> => {
+  const offered = offeredParameters(config);
   const store = await openStore(config);
   const { promise, resolve } = Promise.withResolvers<FhirServer>();
   const app = buildApp(config, promise);
+  const parts: { reindexing?: FhirServer['reindexing'] } = {};
   const close = async (): Promise<void> => {
     await app.close();
+    await parts.reindexing?.close();
     await store.close();
   };
   try {
     const address = await app.listen({ host: config.host, port: config.port });
     const baseUrl = `${config.baseUrl ?? address}/fhir`;
-    resolve(createFhirServer(config, store, baseUrl));
+    const server = createFhirServer(config, store, baseUrl, offered, app.log);
+    parts.reindexing = server.reindexing;
+    await unlessRefused(app.log, server.reindexing.start(), 'Search parameters could not be indexed');
+    const stored = storeDefinitions(server, store, DEFINITIONS);
+    await unlessRefused(app.log, stored, 'The OperationDefinitions of this version could not be stored');
+    resolve(server);
     if (config.storeKeyWarning !== undefined) app.log.warn(config.storeKeyWarning);
     return { baseUrl, close };
   } catch (error) {

@@ -31,6 +31,10 @@ export interface Config extends Limits {
   readonly drainMilliseconds: number;
   /** Proxies whose Forwarded headers are believed. */
   readonly trustedProxies: BlockList;
+  /** A folder of FHIR packages; undefined for none. */
+  readonly packagesFolder: string | undefined;
+  readonly packageBytes: number;
+  readonly packageFiles: number;
 }
 
 /** The configuration is wrong; the message is one line that names the variable. */
@@ -71,6 +75,9 @@ interface Variables {
   readonly CONSILIUM_CONDITIONAL_DELETE: 'single' | 'multiple';
   readonly CONSILIUM_CONDITIONAL_DELETE_LIMIT: number;
   readonly CONSILIUM_TRUSTED_PROXIES: string;
+  readonly CONSILIUM_PACKAGES?: string;
+  readonly CONSILIUM_PACKAGE_MEGABYTES: number;
+  readonly CONSILIUM_PACKAGE_FILES: number;
 }
 
 const wholeNumber = (byDefault: number, minimum: number, maximum: number) => ({
@@ -119,6 +126,9 @@ const SCHEMA = {
     CONSILIUM_CONDITIONAL_DELETE: { type: 'string', enum: ['single', 'multiple'], default: 'single' },
     CONSILIUM_CONDITIONAL_DELETE_LIMIT: wholeNumber(100, 1, 10_000),
     CONSILIUM_TRUSTED_PROXIES: { type: 'string', default: '' },
+    CONSILIUM_PACKAGES: { type: 'string', minLength: 1 },
+    CONSILIUM_PACKAGE_MEGABYTES: wholeNumber(200, 1, 2000),
+    CONSILIUM_PACKAGE_FILES: wholeNumber(20_000, 1, 1_000_000),
   },
 } as const;
 
@@ -259,6 +269,9 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     conditionalDelete: variables.CONSILIUM_CONDITIONAL_DELETE,
     conditionalDeleteLimit: variables.CONSILIUM_CONDITIONAL_DELETE_LIMIT,
     trustedProxies: proxiesOf(variables.CONSILIUM_TRUSTED_PROXIES),
+    packagesFolder: variables.CONSILIUM_PACKAGES === undefined ? undefined : resolve(variables.CONSILIUM_PACKAGES),
+    packageBytes: variables.CONSILIUM_PACKAGE_MEGABYTES * MEGABYTE,
+    packageFiles: variables.CONSILIUM_PACKAGE_FILES,
   });
 };
 

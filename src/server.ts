@@ -2,7 +2,7 @@
 import closeWithGrace from 'close-with-grace';
 import { startServer } from './app.ts';
 import { ConfigurationError, readConfig } from './config.ts';
-import { StoreUnusable } from './store/sqlite/database.ts';
+import { StoreUnusable } from './store/store-unusable.ts';
 
 try {
   const config = readConfig();

@@ -52,6 +52,9 @@ test('A wrong value is refused with one line that names the variable', (t) => {
     CONSILIUM_DRAIN_SECONDS: ['0', '3601'],
     CONSILIUM_CONDITIONAL_DELETE: ['many', ''],
     CONSILIUM_CONDITIONAL_DELETE_LIMIT: ['0', '10001'],
+    CONSILIUM_PACKAGES: [''],
+    CONSILIUM_PACKAGE_MEGABYTES: ['0', '2001'],
+    CONSILIUM_PACKAGE_FILES: ['0', 'all'],
     CONSILIUM_TRUSTED_PROXIES: ['proxy.example', '10.0.0.0/33', '10.0.0.1/x', '::1/129', '10.0.0.0/8/8', '1.2.3'],
   };
   for (const [name, values] of Object.entries(wrong))

@@ -16,6 +16,7 @@ export type IssueCode =
   | 'not-supported'
   | 'duplicate'
   | 'multiple-matches'
+  | 'forbidden'
   | 'not-found'
   | 'deleted'
   | 'too-long'
@@ -67,6 +68,8 @@ const single = (status: number, code: IssueCode) => (diagnostics: string, expres
 export const invalid = single(400, 'invalid');
 /** 400: the server knows no such parameter, modifier or feature. */
 export const notSupported = single(400, 'not-supported');
+/** 403: the request is understood, and refused whoever asks. */
+export const forbidden = single(403, 'forbidden');
 /** 404: there is no such resource, type or path. */
 export const notFound = single(404, 'not-found');
 /** 406: no format that the client accepts. */

@@ -1,9 +1,9 @@
 /** Runs every example of docs/search.md against the demo record. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Bundle } from '@medplum/fhirtypes';
-import { test } from 'tap';
-import { startTestServer } from '../http/test-server.ts';
+import type { Bundle, Parameters } from '@medplum/fhirtypes';
+import { type Test, test } from 'tap';
+import { startTestServer, type TestServer } from '../http/test-server.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
@@ -26,10 +26,16 @@ const encoded = (query: string): string => {
   return `${path}?${[...new URLSearchParams(rest.join('?'))].map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`;
 };
 
-test('every example of docs/search.md finds what it says', async (t) => {
-  const { send } = await startTestServer(t);
+const startWithDemoRecord = async (t: Test): Promise<TestServer> => {
+  const server = await startTestServer(t);
   const record = readFileSync(join(ROOT, 'fixtures', 'second-opinion-request.json'), 'utf8');
-  t.equal((await send('POST', '', { body: record, headers: { 'content-type': 'application/fhir+json' } })).status, 200);
+  const headers = { 'content-type': 'application/fhir+json' };
+  t.equal((await server.send('POST', '', { body: record, headers })).status, 200);
+  return server;
+};
+
+test('every example of docs/search.md finds what it says', async (t) => {
+  const { send } = await startWithDemoRecord(t);
   const all = examples();
   t.ok(all.length > 35, `${all.length} examples`);
   for (const { query, finds } of all) {
@@ -38,4 +44,16 @@ test('every example of docs/search.md finds what it says', async (t) => {
     const matches = (answer.json<Bundle>().entry ?? []).filter(({ search }) => search?.mode === 'match');
     t.equal(matches.length, finds, query);
   }
+});
+
+test('the explanation that docs/search.md shows is a part of the real one', async (t) => {
+  const { send } = await startWithDemoRecord(t);
+  const text = readFileSync(join(ROOT, 'docs', 'search.md'), 'utf8');
+  const [, path = ''] = /`GET (\S+\$explain\S+)` answers/.exec(text) ?? [];
+  const [, shown = ''] = /## Explain[\s\S]*?```json\n([\s\S]*?)```/.exec(text) ?? [];
+  const { parameter = [] } = (await send('GET', path)).json<Parameters>();
+  const parts = (JSON.parse(shown) as Parameters).parameter ?? [];
+  t.ok(parts.length > 5);
+  const answered = parameter.map((part) => JSON.stringify(part));
+  for (const part of parts) t.ok(answered.includes(JSON.stringify(part)), JSON.stringify(part));
 });

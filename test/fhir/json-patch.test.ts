@@ -4,6 +4,7 @@ import { jsonNode, jsonText, openedArray, openedObject } from '../../src/fhir/ex
 import { FhirError } from '../../src/fhir/fhir-error.ts';
 import { jsonPatched, PATCH_OPERATIONS_LIMIT } from '../../src/fhir/json-patch.ts';
 import { absence, dataFiles } from '../data/shared-data.ts';
+import { settings } from '../store/contract/run-settings.ts';
 
 interface Case {
   readonly doc?: unknown;
@@ -213,7 +214,7 @@ test('random patches of some members keep the others byte for byte, and their nu
           if (!numbers.includes(token.slice(1))) throw new Error(token);
       },
     ),
-    { numRuns: 200 },
+    settings(t, 200),
   );
   t.end();
 });
@@ -229,7 +230,7 @@ test('opening all of a text and printing it gives the text', (t) => {
       open(node);
       return jsonText(node) === text;
     }),
-    { numRuns: 200 },
+    settings(t, 200),
   );
   t.end();
 });

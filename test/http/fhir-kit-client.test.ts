@@ -59,3 +59,55 @@ test('A client that knows only the specification does its everyday work', async 
   };
   t.match(await client.batch({ body: as(batch) }), { entry: [{ response: { status: '200 OK' } }] });
 });
+
+test('The same client patches, calls operations, goes back a page, and searches compartments', async (t) => {
+  const { baseUrl } = await startTestServer(t);
+  const client = new Client({ baseUrl });
+  const patient = as<Patient>(
+    await client.create({ resourceType: 'Patient', body: as({ resourceType: 'Patient', gender: 'female' }) }),
+  );
+  const { id = '' } = patient;
+  const ofPatient = { resourceType: 'Patient', id };
+  const jsonPatch = [
+    { op: 'test', path: '/gender', value: 'female' },
+    { op: 'add', path: '/birthDate', value: '1969-07-20' },
+  ];
+  const patched = as<Patient>(await client.patch({ ...ofPatient, jsonPatch: as(jsonPatch) }));
+  t.match(patched, { id, birthDate: '1969-07-20', meta: { versionId: '2' } });
+  const update = { ...ofPatient, body: as<never>({ ...patched, active: true }) };
+  const stale = { ...update, options: { headers: { 'If-Match': 'W/"1"' } } };
+  t.match(await client.update(stale).catch((error: unknown) => error), { response: { status: 412 } });
+  const current = { ...update, options: { headers: { 'If-Match': 'W/"2"' } } };
+  t.match(await client.update(current), { active: true, meta: { versionId: '3' } });
+
+  const observation = { ...readFixture('observation-creatinine.json'), subject: { reference: `Patient/${id}` } };
+  const ids: (string | undefined)[] = [];
+  for (let made = 0; made < 3; made++)
+    ids.push(as<Observation>(await client.create({ resourceType: 'Observation', body: observation })).id);
+
+  const idsOf = ({ entry = [] }: Bundle): (string | undefined)[] => entry.map(({ resource }) => resource?.id);
+  const everything = as<Bundle>(await client.operation({ ...ofPatient, name: 'everything', method: 'GET' }));
+  t.same(idsOf(everything).sort(), [id, ...ids].sort());
+  const validated = await client.operation({
+    resourceType: 'Patient',
+    name: 'validate',
+    input: as({ resourceType: 'Patient', gender: 'unheard-of' }),
+  });
+  t.match(validated, { resourceType: 'OperationOutcome', issue: [{ severity: 'error' }] });
+
+  const compartment = { resourceType: 'Patient', id };
+  const first = as<Bundle>(
+    await client.compartmentSearch({ resourceType: 'Observation', compartment, searchParams: { _count: 2 } }),
+  );
+  const second = as<Bundle>(await client.nextPage({ bundle: as(first) }));
+  t.same([...idsOf(first), ...idsOf(second)].sort(), [...ids].sort());
+  t.same(idsOf(as<Bundle>(await client.prevPage({ bundle: as(second) }))), idsOf(first));
+
+  const typeHistory = as<Bundle>(await client.typeHistory({ resourceType: 'Patient' }));
+  t.same(
+    typeHistory.entry?.map(({ resource }) => resource?.meta?.versionId),
+    ['3', '2', '1'],
+  );
+  const resolved = await client.resolve({ reference: `Patient/${id}` });
+  t.match(resolved, { id, active: true });
+});

@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import type { Bundle } from '@medplum/fhirtypes';
 import fc from 'fast-check';
 import { test } from 'tap';
+import { settings } from '../store/contract/run-settings.ts';
 import { startTestServer } from './test-server.ts';
-
-const RUNS = 500;
 
 const fixture = (name: string): unknown =>
   JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'fixtures', name), 'utf8'));
@@ -219,7 +218,7 @@ test('No request makes the server fail, and every error says why', async (t) => 
       if (issue.some(({ diagnostics = '' }) => diagnostics.length < 5)) throw new Error(answer.text);
     },
   );
-  await fc.assert(property, { numRuns: RUNS });
+  await fc.assert(property, settings(t, 500));
   t.comment(JSON.stringify(Object.fromEntries([...seen].sort())));
   t.ok((seen.get(201) ?? 0) + (seen.get(200) ?? 0) > 0, 'some requests are right');
   t.equal((await send('GET', `${origin}/readyz`)).status, 200);

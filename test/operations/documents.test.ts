@@ -53,6 +53,14 @@ test('DocumentReference/$docref', async (t) => {
     t.same(idsOf(await docref('patient=p&start=2010-01-15&end=2020-12-31')).sort(), ['ccd-old', 'note']);
   });
 
+  t.test('takes documents of a profile', async (t) => {
+    const profile = 'http://hl7.org/fhir/us/core/StructureDefinition/us-core-documentreference';
+    await put('profiled', '11506-3', '2020-03-01T00:00:00Z', { meta: { profile: [`${profile}|6.1.0`] } });
+    t.same(idsOf(await docref(`patient=p&profile=${profile}`)), ['profiled']);
+    t.same(idsOf(await docref(`patient=p&profile=${profile}|6.1.0`)), ['profiled']);
+    t.same(idsOf(await docref('patient=p&profile=http://example.org/other')), []);
+  });
+
   t.test('takes the same parameters by POST', async (t) => {
     const body: Parameters = {
       resourceType: 'Parameters',

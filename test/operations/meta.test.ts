@@ -58,6 +58,18 @@ test('The operations on meta', async (t) => {
     t.same((await send('GET', 'Patient/$meta')).json(), { resourceType: 'Parameters' });
   });
 
+  t.test('$meta of the system has those of all types, each once', async (t) => {
+    const green = { system: 'urn:tags', code: 'green' };
+    const security = [{ system: 'http://terminology.hl7.org/CodeSystem/v3-Confidentiality', code: 'R' }];
+    const created = await send('POST', 'Patient', {
+      body: { resourceType: 'Patient', meta: { tag: [green, red], security } },
+    });
+    for (const answer of [await send('GET', '$meta'), await send('POST', '$meta')])
+      t.same(metaOf(answer), { profile: [PROFILE], security, tag: [red, blue, green] });
+    await send('DELETE', `Patient/${created.json<Resource>().id}`);
+    t.same(metaOf(await send('GET', '$meta')), { profile: [PROFILE], tag: [red, blue] }, 'of what is current');
+  });
+
   t.test('$meta-delete takes away by system and code, and of what is not there nothing', async (t) => {
     const body = metaParameters({ tag: [blue, { code: 'red' }], profile: [PROFILE] });
     const answer = await send('POST', 'Observation/o/$meta-delete', { body });

@@ -5,6 +5,7 @@ import { loadJsonSchemas } from '../../src/definitions/json-schema.ts';
 import { loadStructures, type Structure } from '../../src/definitions/structures.ts';
 import { createSchemaGate } from '../../src/validation/schema-gate.ts';
 import { createValidator } from '../../src/validation/validate.ts';
+import { settings } from '../store/contract/run-settings.ts';
 
 const EXAMPLES = new URL('../../../shared/data/r4-examples/', import.meta.url);
 
@@ -89,7 +90,7 @@ test('a valid resource that is broken anywhere is refused at that place', { skip
       return found && shapeFault(resource, structure) !== undefined;
     },
   );
-  t.doesNotThrow(() => fc.assert(property, { numRuns: 500 }));
+  t.doesNotThrow(() => fc.assert(property, settings(t, 500)));
 });
 
 test('the schemas of all types compile', async (t) => {
