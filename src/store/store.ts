@@ -28,6 +28,26 @@ export interface Page<T> {
   readonly next?: PageKey;
 }
 
+/** A page of a search. */
+interface SearchPage extends Page<Version> {
+  /**
+   * The parameters by whose values the matches come, `_lastUpdated` among them; empty if the order of a resource never
+   * changes. A resource whose value has changed may come on a later page again.
+   */
+  readonly orderedBy: readonly string[];
+  /** Of a first page in such an order: what is written later is of this instant or later, in ms since 1970 UTC. */
+  readonly asOf?: number;
+}
+
+/** What is shown beside the matches of a page. */
+export interface Related {
+  readonly items: readonly Version[];
+  /** Whether there is more. */
+  readonly isCut: boolean;
+  /** Whether what is left out would not have fit into the bytes. */
+  readonly isOverBytes: boolean;
+}
+
 /** A page of a history. */
 interface HistoryVersions extends Page<Version> {
   /**
@@ -110,6 +130,8 @@ export interface HistoryTimes {
 
 export interface HistoryPage extends HistoryTimes {
   readonly count: number;
+  /** The most bytes of JSON, as of a search. */
+  readonly bytes?: number;
   readonly after?: PageKey;
 }
 
@@ -215,16 +237,12 @@ export interface Store {
   history(scope: HistoryScope, page: HistoryPage): Promise<HistoryVersions>;
   /** The exact number of versions that all pages of a history have together. */
   countHistory(scope: HistoryScope, times: HistoryTimes): Promise<number>;
-  search(query: SearchQuery): Promise<Page<Version>>;
+  search(query: SearchQuery): Promise<SearchPage>;
   /**
-   * What `includes` lead to from the matches, each once and without the matches themselves, at most `limit`. `isCut`
-   * says whether there is more.
+   * What `includes` lead to from the matches, each once and without the matches themselves, at most `limit`, with at most
+   * `bytes` of JSON together.
    */
-  related(
-    matches: readonly Reference[],
-    includes: readonly Include[],
-    limit: number,
-  ): Promise<{ readonly items: readonly Version[]; readonly isCut: boolean }>;
+  related(matches: readonly Reference[], includes: readonly Include[], limit: number, bytes?: number): Promise<Related>;
   /** The exact number of matches. */
   count(query: SearchQuery): Promise<number>;
   /** Runs a search for its first page, or, with `count` 0, for its total, and tells how. Fails as the search does. */

@@ -19,14 +19,14 @@ import { testWords } from './contract/words.ts';
 import { type IndexedResource, matchesOf, nameOf } from './search-reference.ts';
 
 /** What is stored of all types, kept in step with the store. */
-interface Model {
+export interface Model {
   readonly start: number;
   readonly resources: Map<string, IndexedResource>;
 }
 
 let contents = 0;
 
-const commitChanges = async (store: Store, { resources }: Model, changes: readonly Change[]): Promise<void> => {
+export const commitChanges = async (store: Store, { resources }: Model, changes: readonly Change[]): Promise<void> => {
   const writes = changes.map(([{ type, id }, entries]): Write => {
     const resource = resourceOf(type, id, `"content":${++contents}`);
     return entries === undefined ? deleted(resource) : updated(resource, entries);
@@ -41,7 +41,7 @@ const commitChanges = async (store: Store, { resources }: Model, changes: readon
 
 const milliseconds = (count: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, count));
 
-const namesOf = (items: readonly Reference[]): string[] => items.map(nameOf);
+export const namesOf = (items: readonly Reference[]): string[] => items.map(nameOf);
 
 /** The order in which a store has equals: nothing has the parameter that this sorts by. */
 const rankIn = async (store: Store, types: readonly string[]): Promise<Map<string, number>> => {
@@ -53,7 +53,7 @@ const rankIn = async (store: Store, types: readonly string[]): Promise<Map<strin
   return new Map(items.map((item, at) => [nameOf(item), at]));
 };
 
-const queryOf = ({ start }: Model, { searches, sort, count }: RandomSearch): SearchQuery => ({
+export const queryOf = ({ start }: Model, { searches, sort, count }: RandomSearch): SearchQuery => ({
   searches: searches.map(({ type, clauses }) => ({
     type,
     clauses: clauses.map((clause) => countedFrom(start, clause)),
@@ -69,7 +69,7 @@ const isGrouped = (items: readonly Version[], { searches }: SearchQuery): boolea
 };
 
 /** Throws unless the store finds what the matcher finds, in its order. */
-const checkSearch = async (store: Store, model: Model, search: RandomSearch): Promise<void> => {
+export const checkSearch = async (store: Store, model: Model, search: RandomSearch): Promise<void> => {
   const query = queryOf(model, search);
   const types = query.searches.map(({ type }) => type);
   const rank = query.sort.length === 0 ? new Map<string, number>() : await rankIn(store, types);
@@ -95,7 +95,7 @@ const emptyModel = async (store: Store): Promise<Model> => {
   return { start: Date.now(), resources: new Map() };
 };
 
-const openModel = async (store: Store, resources: RandomRun['resources']): Promise<Model> => {
+export const openModel = async (store: Store, resources: RandomRun['resources']): Promise<Model> => {
   const model = await emptyModel(store);
   const half = Math.ceil(resources.length / 2);
   await commitChanges(store, model, resources.slice(0, half));
@@ -104,7 +104,7 @@ const openModel = async (store: Store, resources: RandomRun['resources']): Promi
   return model;
 };
 
-const testMatches = (name: string, open: (t: Test) => Promise<Store>): void => {
+export const testMatches = (name: string, open: (t: Test) => Promise<Store>, runs: number): void => {
   test(`${name}: a search finds on all its pages what the specification says, also after changes`, async (t) => {
     const store = await open(t);
     let queries = 0;
@@ -118,7 +118,7 @@ const testMatches = (name: string, open: (t: Test) => Promise<Store>): void => {
         for (const search of searches) await checkSearch(store, model, search);
       },
     );
-    await fc.assert(property, settings(t, 200));
+    await fc.assert(property, settings(t, runs));
     t.comment(`${queries} queries`);
   });
 };
@@ -138,7 +138,7 @@ const ofItself = (search: RandomSearch): RandomSearch => ({
 });
 const CHANGES_A_PAGE = 5;
 
-const testPagesUnderWrites = (name: string, open: (t: Test) => Promise<Store>): void => {
+const testPagesUnderWrites = (name: string, open: (t: Test) => Promise<Store>, runs: number): void => {
   test(`${name}: a resource that does not change is on exactly one page while others are written`, async (t) => {
     const store = await open(t);
     const property = fc.asyncProperty(
@@ -159,7 +159,7 @@ const testPagesUnderWrites = (name: string, open: (t: Test) => Promise<Store>): 
         }
       },
     );
-    await fc.assert(property, settings(t, 100));
+    await fc.assert(property, settings(t, runs));
   });
 };
 
@@ -373,9 +373,10 @@ const testDeepHierarchies = (name: string, open: (t: Test) => Promise<Store>): v
   });
 };
 
-export const testStoreSearch = (name: string, open: (t: Test) => Promise<Store>): void => {
-  testMatches(name, open);
-  testPagesUnderWrites(name, open);
+/** `runs` are those of the property that takes most time. */
+export const testStoreSearch = (name: string, open: (t: Test) => Promise<Store>, runs = 200): void => {
+  testMatches(name, open, runs);
+  testPagesUnderWrites(name, open, runs / 2);
   testOrderUnderWrites(name, open);
   testManyValues(name, open);
   testManyClauses(name, open);

@@ -1,6 +1,7 @@
 /** What every store must do. A store's own test runs this with a function that opens an empty store for one test. */
 import type { Test } from 'tap';
 import type { Store } from '../../src/store/store.ts';
+import { testBytes } from './contract/bytes.ts';
 import { testCommits } from './contract/commits.ts';
 import { testExplain } from './contract/explain.ts';
 import { testHistories } from './contract/histories.ts';
@@ -14,6 +15,7 @@ export const testStoreContract = (name: string, open: (t: Test) => Promise<Store
   testCommits(name, open);
   testHistories(name, open);
   testRelated(name, open);
+  testBytes(name, open);
   testExplain(name, open);
   testRecords(name, open);
   testTransfer(name, open);

@@ -4,15 +4,15 @@
  */
 import { FhirError, type Issue, issue } from '../../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../../fhir/reference.ts';
-import { type ResourceText, stampedText } from '../../fhir/resource-text.ts';
+import { isStamped, type ResourceText, stampedBytes, stampedLength } from '../../fhir/resource-text.ts';
 import type { Action, IfMatch, Write, Written } from '../store.ts';
-import { packedBody, unpackedBody } from './body.ts';
+import { LARGE, packedBody, unpackedBody } from './body.ts';
 import type { Connection } from './database.ts';
 import { indexLines, NO_LINES, openIndexTables } from './index-rows.ts';
-import { ACTIONS } from './reader.ts';
 import type { Rids } from './rids.ts';
 import type { WritableSymbols } from './symbols.ts';
 import type { TypeCounts } from './type-counts.ts';
+import { ACTIONS } from './version-row.ts';
 
 interface Row {
   readonly rid: number;
@@ -20,7 +20,10 @@ interface Row {
   readonly updated: number;
   readonly live: number;
   readonly index_rows: string;
-  readonly body: Buffer;
+  /** Null for a large one, which is read only where it may matter. */
+  readonly body: Buffer | null;
+  /** The length of the stored body, in bytes. */
+  readonly size: number;
 }
 
 export interface WriteTarget {
@@ -61,10 +64,6 @@ const checkMatch = (reference: Reference, row: Row | undefined, ifMatch: IfMatch
   );
 };
 
-const isSame = (row: Row, resource: ResourceText): boolean =>
-  row.live === 1 &&
-  unpackedBody(row.body).equals(Buffer.from(stampedText(resource, { version: row.version, lastUpdated: row.updated })));
-
 const unchanged = ({ type, id }: Reference, row: Row | undefined): Written => ({
   type,
   id,
@@ -73,11 +72,18 @@ const unchanged = ({ type, id }: Reference, row: Row | undefined): Written => ({
   lastUpdated: row?.updated ?? 0,
 });
 
+/** A large text would stay until this thread, which may have nothing to do, collects its garbage. */
+const freeLarge = ({ length, buffer }: Buffer): void => {
+  if (length >= LARGE) (buffer as ArrayBuffer).transfer(0);
+};
+
 export const openWrites = ({ connection, symbols, rids, counts }: WriteTarget): AppliedWrites => {
   const index = openIndexTables(connection);
   const select = connection.prepare<[number, string], Row>(
-    'SELECT rid, version, updated, live, index_rows, body FROM resource WHERE type = ? AND id = ?',
+    `SELECT rid, version, updated, live, index_rows, length(body) AS size,
+      CASE WHEN length(body) < ${LARGE} THEN body END AS body FROM resource WHERE type = ? AND id = ?`,
   );
+  const selectBody = connection.prepare<[number], Buffer>('SELECT body FROM resource WHERE rid = ?').pluck();
   const change = connection.prepare(
     'UPDATE resource SET version = ?, updated = ?, live = ?, action = ?, index_rows = ?, body = ? WHERE rid = ?',
   );
@@ -86,10 +92,22 @@ export const openWrites = ({ connection, symbols, rids, counts }: WriteTarget): 
     'INSERT INTO history (rid, type, version, updated, live, action, body) SELECT rid, type, version, updated, live, action, body FROM resource WHERE rid = ?',
   );
 
+  const isSame = ({ rid, version, updated, live, size, body }: Row, resource: ResourceText): boolean => {
+    const stamp = { version, lastUpdated: updated };
+    if (live === 0) return false;
+    if (body !== null) return isStamped(unpackedBody(body), resource, stamp);
+    // A large body is the text itself.
+    if (size !== stampedLength(resource, stamp)) return false;
+    const text = selectBody.get(rid) as Buffer;
+    const isEqual = isStamped(text, resource, stamp);
+    freeLarge(text);
+    return isEqual;
+  };
+
   const save = ({ kind, resource, entries }: Saved, row: Row | undefined, lastUpdated: number): Written => {
     const { type, id } = resource;
     const version = (row?.version ?? 0) + 1;
-    const body = packedBody(Buffer.from(stampedText(resource, { version, lastUpdated })));
+    const body = packedBody(stampedBytes(resource, { version, lastUpdated }));
     const rid = row?.rid ?? rids.of(resource);
     if (row !== undefined && row.version > 0) archive.run(rid);
     const rows = indexLines(type, entries, symbols, rids.of);
@@ -99,6 +117,7 @@ export const openWrites = ({ connection, symbols, rids, counts }: WriteTarget): 
     const action = actionNumber(outcome === 'created' ? asCreate : 'update');
     if (outcome === 'created') counts.add(symbols.intern(type), 1);
     change.run(version, lastUpdated, 1, action, rows.lines.join('\n'), body, rid);
+    freeLarge(body);
     return { type, id, outcome, version, lastUpdated };
   };
 

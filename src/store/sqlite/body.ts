@@ -17,7 +17,7 @@ const dictionary = readFileSync(join(import.meta.dirname, 'body-dictionary.txt')
 const MARK = Buffer.of(DICTIONARY);
 
 /** Texts from this size on are left as they are: they are documents in base64, and would hold up the writer. */
-const LARGE = 1_000_000;
+export const LARGE = 1_000_000;
 const LEVEL = 6;
 
 /** What is stored of a resource's text; nothing for the empty text of a deletion. */

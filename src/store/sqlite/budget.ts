@@ -16,12 +16,22 @@ export interface Budget {
 }
 
 /** The clock is read once for so many rows. */
-const ROWS_A_LOOK = 256;
+const ROWS_A_LOOK = 32;
 
 /** The SQL that counts a row: true, or an error. `row` is a column of it, so that SQLite calls it for each. */
 export const counted = (row: string): string => `row_touched(${row})`;
 
-export const createBudget = (connection: Connection, limits: SearchLimits): Budget => {
+const tooSlow = ({ milliseconds }: SearchLimits): Error =>
+  new TooCostly(
+    `This search takes longer than ${milliseconds} ms (CONSILIUM_SEARCH_MILLISECONDS); narrow it, for example by patient or date`,
+  );
+
+/** `timeIsUp` is what a search ends with at the limit of time. */
+export const createBudget = (
+  connection: Connection,
+  limits: SearchLimits,
+  timeIsUp: (limits: SearchLimits) => Error = tooSlow,
+): Budget => {
   let rows = 0;
   let deadline = Number.POSITIVE_INFINITY;
   connection.function('row_touched', { directOnly: true }, (_rid: unknown) => {
@@ -30,10 +40,7 @@ export const createBudget = (connection: Connection, limits: SearchLimits): Budg
       throw new TooCostly(
         `This search touches more than ${limits.rows} rows (CONSILIUM_SEARCH_ROWS); narrow it, for example by patient or date`,
       );
-    if (rows % ROWS_A_LOOK === 0 && performance.now() > deadline)
-      throw new TooCostly(
-        `This search takes longer than ${limits.milliseconds} ms (CONSILIUM_SEARCH_MILLISECONDS); narrow it, for example by patient or date`,
-      );
+    if (rows % ROWS_A_LOOK === 0 && performance.now() > deadline) throw timeIsUp(limits);
     return 1;
   });
   return {

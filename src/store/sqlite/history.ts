@@ -76,13 +76,16 @@ const scopesOf = ({ type, id }: HistoryScope, connection: Connection, { names }:
   return types.map((symbol) => sql('v.type = ?', symbol));
 };
 
-/** The versions of one page, as rid and version. */
+/** What `after` must be to go on behind a version. */
+export const historyKey = ({ updated, rid, version }: Found): PageKey => [updated, rid, version];
+
+/** The versions of one page, without their texts. */
 export const historyPage = (
   scope: HistoryScope,
   page: HistoryPage,
   connection: Connection,
   runner: Runner,
-): Page<{ rid: number; version: number }> => {
+): Page<Found> => {
   const limit = page.count + 1;
   const found = scopesOf(scope, connection, runner)
     .flatMap((part) => [
@@ -92,8 +95,7 @@ export const historyPage = (
     .sort(newestFirst);
   const items = found.slice(0, page.count);
   const last = items.at(-1);
-  const next: PageKey | undefined = last === undefined ? undefined : [last.updated, last.rid, last.version];
-  return found.length > page.count && next !== undefined ? { items, next } : { items };
+  return found.length > page.count && last !== undefined ? { items, next: historyKey(last) } : { items };
 };
 
 /** When something of the scope was written last. The next commit is of the same instant or later. */

@@ -2,14 +2,15 @@
  * The embedded store: one encrypted SQLite file. Writes go to one thread, searches to a few; a read by id, which costs
  * less than a message to another thread, is answered where it is asked.
  */
-import type { Reference } from '../../fhir/reference.ts';
 import type { Explanation, Page, Records, Store, Transfer, Version, Written } from '../store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import type { SearchLimits } from './budget.ts';
 import { type Connection, type DatabaseFile, openConnection, prepareDatabase } from './database.ts';
-import { openNames } from './names.ts';
-import { type ReadRequest, type ReadResult, type VersionRow, versionOf, versionStatements } from './reader.ts';
-import { startReaderPool } from './reader-pool.ts';
+import { createLargeTexts } from './large-texts.ts';
+import { largeTextsOf } from './lent-texts.ts';
+import { createReadVersion } from './read-version.ts';
+import type { ReadRequest, ReadResult } from './reader.ts';
+import { type PoolOptions, startReaderPool } from './reader-pool.ts';
 import { openRecords } from './record-table.ts';
 import { startThread } from './thread.ts';
 import { openTransferReads } from './transfer.ts';
@@ -18,14 +19,14 @@ import type { WriteRequest, WriteResult } from './writer.ts';
 export interface SqliteStoreOptions extends DatabaseFile {
   /** Files up to this size, in bytes, are verified whole when they are opened. */
   readonly checkBytes: number;
-  readonly searchThreads: number;
+  readonly searchPool: PoolOptions;
   readonly searchLimits: SearchLimits;
 }
 
-const startThreads = async (file: DatabaseFile, threads: number, limits: SearchLimits) => {
+const startThreads = async (file: DatabaseFile, pool: PoolOptions, limits: SearchLimits) => {
   try {
     const writer = await startThread<WriteRequest, WriteResult>(new URL('./writer-thread.ts', import.meta.url), file);
-    return { writer, readers: await startReaderPool(file, threads, limits) };
+    return { writer, readers: await startReaderPool(file, pool, limits) };
   } catch (error) {
     throw new StoreUnusable(`The store ${file.path} cannot be opened: ${(error as Error).message}`);
   }
@@ -70,49 +71,42 @@ const transferOf = (connection: Connection, write: (request: WriteRequest) => Pr
 
 /** Opens the file, or makes it. Throws StoreUnusable with one line for the operator. */
 export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Store> => {
-  const { path, key, checkBytes, searchThreads, searchLimits } = options;
+  const { path, key, checkBytes, searchPool, searchLimits } = options;
   const file: DatabaseFile = { path, key };
   prepareDatabase(file, checkBytes);
-  const { writer, readers } = await startThreads(file, searchThreads, searchLimits);
+  const { writer, readers } = await startThreads(file, searchPool, searchLimits);
   const connection = openConnection(file, 'read');
-  const names = openNames(connection);
-  const { superseded } = versionStatements(connection);
-  const current = connection.prepare<[number, string], Omit<VersionRow, 'type'>>(
-    'SELECT id, version, updated, live, action, body FROM resource WHERE type = ? AND id = ? AND version > 0',
-  );
-  const readCurrent = ({ type, id }: Reference): Version | undefined => {
-    const symbol = names.symbol(type);
-    const row = symbol === undefined ? undefined : current.get(symbol, id);
-    return row === undefined ? undefined : versionOf({ type, ...row });
-  };
+  const largeTexts = createLargeTexts(file);
   const read = (request: ReadRequest): Promise<ReadResult> => readers.read(request);
 
   return {
-    read: async (reference, version) => {
-      const newest = readCurrent(reference);
-      if (version === undefined || newest === undefined || newest.version === version) return newest;
-      const row = superseded.get(names.rid(reference) ?? 0, version);
-      return row === undefined ? undefined : versionOf(row);
-    },
+    read: createReadVersion(connection, largeTexts),
     history: async (scope, page) => {
       const result = await read({ kind: 'history', scope, page });
       return { ...pageOf(result), ...(result.asOf === undefined ? {} : { asOf: result.asOf }) };
     },
     countHistory: async (scope, times) => (await read({ kind: 'count-history', scope, times })).count ?? 0,
-    search: async (query) => pageOf(await read({ kind: 'search', query })),
-    related: async (matches, includes, limit) => {
+    search: async (query) => {
+      const result = await read({ kind: 'search', query });
+      const { orderedBy = [], asOf } = result;
+      return { ...pageOf(result), orderedBy, ...(asOf === undefined ? {} : { asOf }) };
+    },
+    related: async (matches, includes, limit, bytes) => {
       const references = matches.map(({ type, id }) => ({ type, id }));
-      const result = await read({ kind: 'related', matches: references, includes, limit });
-      return { items: pageOf(result).items, isCut: result.isCut ?? false };
+      const result = await read({ kind: 'related', matches: references, includes, limit, bytes });
+      const { isCut = false, isOverBytes = false } = result;
+      return { items: pageOf(result).items, isCut, isOverBytes };
     },
     count: async (query) => (await read({ kind: 'count', query })).count ?? 0,
     explain: async (query) => (await read({ kind: 'explain', query })).explanation as Explanation,
-    commit: async (writes, expected = []) => (await writer.ask({ writes, expected })) as readonly Written[],
+    commit: async (writes, expected = []) =>
+      (await writer.ask({ writes, expected }, largeTextsOf(writes))) as readonly Written[],
     records: recordsOf(connection, writer.ask),
     transfer: transferOf(connection, writer.ask),
     close: async () => {
       // The last connection to close copies the log into the file, which a reading one cannot do.
       await readers.end();
+      await largeTexts.end();
       connection.close();
       await writer.end();
     },

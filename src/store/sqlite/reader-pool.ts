@@ -1,67 +1,90 @@
-/** The reading threads: a search goes to the one with the least to do; one that does not answer in time is replaced. */
+/**
+ * The reading threads, in two lanes, so that slow searches do not stop the others: every request runs first on a quick
+ * thread, which ends it when its little time is up; it is then run again, with all the time that a search may have, on a
+ * thread for slow ones. Nobody can tell beforehand what a search will cost; this way it need not be known.
+ */
 import { tooCostly } from '../../fhir/fhir-error.ts';
 import type { SearchLimits } from './budget.ts';
 import type { DatabaseFile } from './database.ts';
 import type { ReadRequest, ReadResult } from './reader.ts';
-import { startThread, type Thread } from './thread.ts';
+import { createLane, type Reader } from './reader-lane.ts';
+import type { ReaderThreadData } from './reader-thread.ts';
+import { startThread } from './thread.ts';
+import { NotQuick } from './thread-errors.ts';
 
 export interface ReaderPool {
+  /** Fails with a FhirError 422 at a limit of the search, and with 503 if too many wait or it waits too long. */
   read(request: ReadRequest): Promise<ReadResult>;
+  /** Refuses what waits, answers what has begun, then ends. */
   end(): Promise<void>;
 }
 
-type Reader = Thread<ReadRequest, ReadResult>;
-
-/** The place of one thread, which may be starting. */
-interface Slot {
-  reader: Promise<Reader>;
-  waiting: number;
+export interface PoolOptions {
+  readonly quickThreads: number;
+  /** Threads for searches that take longer than `quickMilliseconds`; each starts when it is first needed. */
+  readonly slowThreads: number;
+  readonly quickMilliseconds: number;
+  /** Most requests that wait in each lane. */
+  readonly queue: number;
 }
 
 /** A search ends itself at its limit; only one that is stuck in a single step is ended from outside, this much later. */
 const GRACE_MILLISECONDS = 5000;
+/** The same of a quick thread, which others wait for; what it was stuck in gets its time on another thread. */
+const QUICK_GRACE_MILLISECONDS = 1000;
 
-/** Resolves when all threads are ready, fails if one cannot start. */
+/**
+ * A quick thread is given so many requests at once, as it costs a third more time to wake it up for each. A slow thread
+ * gets one after the other.
+ */
+const QUICK_DEPTH = 8;
+
+/** Resolves when the quick threads are ready, fails if one cannot start. */
 export const startReaderPool = async (
   file: DatabaseFile,
-  threads: number,
+  options: PoolOptions,
   limits: SearchLimits,
   graceMilliseconds = GRACE_MILLISECONDS,
 ): Promise<ReaderPool> => {
-  const start = (): Promise<Reader> =>
-    startThread(new URL('./reader-thread.ts', import.meta.url), { path: file.path, key: file.key, limits });
-  const slots = Array.from({ length: threads }, (): Slot => ({ reader: start(), waiting: 0 }));
-  await Promise.all(slots.map(({ reader }) => reader));
-
-  /** The thread of a slot; a new one if it has ended or could not start. */
-  const readerOf = async (slot: Slot): Promise<Reader> => {
-    const known = slot.reader;
-    const reader = await known.catch(() => undefined);
-    if (reader?.hasEnded() === false) return reader;
-    if (slot.reader === known) slot.reader = start();
-    return slot.reader;
-  };
+  const { quickThreads, slowThreads, queue } = options;
+  const quickMilliseconds = Math.min(options.quickMilliseconds, limits.milliseconds);
+  const starting = (data: Pick<ReaderThreadData, 'timeIsUp' | 'limits'>) => (): Promise<Reader> =>
+    startThread(new URL('./reader-thread.ts', import.meta.url), {
+      path: file.path,
+      key: file.key,
+      ...data,
+    } satisfies ReaderThreadData);
+  const quick = createLane({
+    threads: quickThreads,
+    depth: QUICK_DEPTH,
+    start: starting({ timeIsUp: 'not quick', limits: { ...limits, milliseconds: quickMilliseconds } }),
+    patienceMilliseconds: quickMilliseconds + Math.min(graceMilliseconds, QUICK_GRACE_MILLISECONDS),
+    stuck: () => new NotQuick(),
+    queue,
+    waitMilliseconds: limits.milliseconds,
+  });
+  const slow = createLane({
+    threads: slowThreads,
+    depth: 1,
+    start: starting({ timeIsUp: 'too costly', limits }),
+    patienceMilliseconds: limits.milliseconds + graceMilliseconds,
+    stuck: () => tooCostly(`This search takes longer than ${limits.milliseconds} ms (CONSILIUM_SEARCH_MILLISECONDS)`),
+    queue,
+    waitMilliseconds: limits.milliseconds,
+  });
+  await quick.warm();
 
   return {
     read: async (request) => {
-      const slot = slots.reduce((least, next) => (next.waiting < least.waiting ? next : least));
-      slot.waiting++;
-      let timer: NodeJS.Timeout | undefined;
       try {
-        const reader = await readerOf(slot);
-        // What waits before it in the same thread may take its time, too.
-        const patience = slot.waiting * limits.milliseconds + graceMilliseconds;
-        const reason = `This search takes longer than ${limits.milliseconds} ms (CONSILIUM_SEARCH_MILLISECONDS)`;
-        timer = setTimeout(() => reader.kill(tooCostly(reason)), patience);
-        return await reader.ask(request);
-      } finally {
-        clearTimeout(timer);
-        slot.waiting--;
+        return await quick.read(request);
+      } catch (error) {
+        if (!(error instanceof NotQuick)) throw error;
+        return await slow.read(request);
       }
     },
     end: async () => {
-      const readers = await Promise.allSettled(slots.map(({ reader }) => reader));
-      await Promise.all(readers.map((reader) => (reader.status === 'fulfilled' ? reader.value.end() : undefined)));
+      await Promise.all([quick.end(), slow.end()]);
     },
   };
 };

@@ -4,12 +4,21 @@ import type { SearchLimits } from './budget.ts';
 import { openConnection } from './database.ts';
 import { createReader, type ReadRequest, type ReadResult } from './reader.ts';
 import { type Answer, announceReady, END, type ToThread } from './thread.ts';
-import { errorData } from './thread-errors.ts';
+import { errorData, NotQuick } from './thread-errors.ts';
+
+/** What a thread is told at its start. */
+export interface ReaderThreadData {
+  readonly path: string;
+  readonly key: Uint8Array;
+  /** A search that reaches the limit of time is too costly; or it is only not quick, and to be run elsewhere. */
+  readonly timeIsUp: 'too costly' | 'not quick';
+  readonly limits: SearchLimits;
+}
 
 const serve = (port: MessagePort): void => {
-  const { path, key, limits } = workerData as { path: string; key: Uint8Array; limits: SearchLimits };
+  const { path, key, timeIsUp, limits } = workerData as ReaderThreadData;
   const connection = openConnection({ path, key: Buffer.from(key) }, 'read');
-  const read = createReader(connection, limits);
+  const read = createReader(connection, limits, timeIsUp === 'not quick' ? () => new NotQuick() : undefined);
   port.on('message', (message: ToThread<ReadRequest>) => {
     if (message === END) {
       connection.close();

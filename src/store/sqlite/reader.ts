@@ -1,13 +1,14 @@
 /** Searches and histories on a reading connection, each in one snapshot and within the limits of a search. */
 import type { Reference } from '../../fhir/reference.ts';
 import type { Include, SearchQuery } from '../../search/search-query.ts';
-import type { Action, Explanation, HistoryPage, HistoryScope, HistoryTimes, Page, Version } from '../store.ts';
-import { unpackedBody } from './body.ts';
+import type { Explanation, HistoryPage, HistoryScope, HistoryTimes, Page, Version } from '../store.ts';
 import { createBudget, type SearchLimits } from './budget.ts';
 import type { Connection } from './database.ts';
 import { createExplainer } from './explain.ts';
-import { historyCount, historyPage, newestInstant } from './history.ts';
+import { fittingVersions, openFittingVersions } from './fitting-versions.ts';
+import { historyCount, historyKey, historyPage, newestInstant } from './history.ts';
 import { openNames } from './names.ts';
+import { orderParams } from './page-order.ts';
 import { createRunner } from './plan.ts';
 import { relatedRids } from './related.ts';
 import { createSearcher } from './search.ts';
@@ -24,71 +25,52 @@ export type ReadRequest =
       readonly matches: readonly Reference[];
       readonly includes: readonly Include[];
       readonly limit: number;
+      readonly bytes: number | undefined;
     };
 
 export interface ReadResult {
-  /** Of a history. */
+  /** Of a history, and of the first page of a search in an order that may change. */
   readonly asOf?: number;
+  /** Of a search. */
+  readonly orderedBy?: readonly string[];
   readonly versions?: Page<Version>;
   readonly isCut?: boolean;
+  readonly isOverBytes?: boolean;
   readonly count?: number;
   readonly explanation?: Explanation;
 }
 
-export interface VersionRow {
-  readonly type: string;
-  readonly id: string;
-  readonly version: number;
-  readonly updated: number;
-  readonly live: number;
-  /** An index of `ACTIONS`. */
-  readonly action: number;
-  readonly body: Buffer;
-}
-
-/** As they are numbered in the database. */
-export const ACTIONS: readonly Action[] = ['delete', 'create', 'update-as-create', 'update'];
-
-export const versionOf = ({ type, id, version, updated, live, action, body }: VersionRow): Version => ({
-  type,
-  id,
-  version,
-  lastUpdated: updated,
-  isDeleted: live === 0,
-  action: ACTIONS[action] ?? 'update',
-  text: unpackedBody(body),
-});
-
-const COLUMNS = 's.text AS type, r.id, v.version, v.updated, v.live, v.action, v.body';
-
-/** The current version of a resource, and a superseded one, by rid. */
-export const versionStatements = (connection: Connection) => ({
-  current: connection.prepare<[number], VersionRow>(
-    `SELECT ${COLUMNS} FROM resource r JOIN resource v ON v.rid = r.rid JOIN symbol s ON s.id = r.type WHERE r.rid = ?`,
-  ),
-  superseded: connection.prepare<[number, number], VersionRow>(
-    `SELECT ${COLUMNS} FROM history v JOIN resource r ON r.rid = v.rid JOIN symbol s ON s.id = r.type WHERE v.rid = ? AND v.version = ?`,
-  ),
-});
-
-export const createReader = (connection: Connection, limits: SearchLimits): ((request: ReadRequest) => ReadResult) => {
-  const budget = createBudget(connection, limits);
+/** Throws TooCostly at a limit; at that of time what `timeIsUp` makes, if it is given. */
+export const createReader = (
+  connection: Connection,
+  limits: SearchLimits,
+  timeIsUp?: () => Error,
+): ((request: ReadRequest) => ReadResult) => {
+  const budget = createBudget(connection, limits, timeIsUp);
   const names = openNames(connection);
   const runner = createRunner(connection, names);
   const searcher = createSearcher(runner);
   const explained = createExplainer(connection, names, budget);
-  const { current, superseded } = versionStatements(connection);
-  const currentOf = (rid: number): Version => versionOf(current.get(rid) as VersionRow);
-  const versionAt = ({ rid, version }: { rid: number; version: number }): Version => {
-    const newest = current.get(rid) as VersionRow;
-    return versionOf(newest.version === version ? newest : (superseded.get(rid, version) as VersionRow));
-  };
+  const { currentOf, versionAt } = openFittingVersions(connection);
+
+  const newestOf = (scope: HistoryScope): number | undefined => newestInstant(scope, connection, runner);
 
   const read = (request: ReadRequest): ReadResult => {
     switch (request.kind) {
       case 'search': {
-        const { items, ...next } = searcher.page(request.query);
-        return { versions: { items: items.map(currentOf), ...next } };
+        const { query } = request;
+        const page = searcher.page(query);
+        const { versions: items, last } = fittingVersions(page.items, query.bytes, 1, currentOf);
+        const next = last?.key ?? page.next;
+        const orderedBy = orderParams(query, [query.after, next]);
+        const isFirst = query.after === undefined && next !== undefined;
+        const instants = isFirst && orderedBy.length > 0 ? query.searches.map(({ type }) => newestOf({ type })) : [];
+        const asOf = Math.max(0, ...instants.map((instant) => instant ?? 0));
+        return {
+          versions: { items, ...(next === undefined ? {} : { next }) },
+          orderedBy,
+          ...(asOf === 0 ? {} : { asOf }),
+        };
       }
       case 'count':
         return { count: searcher.count(request.query) };
@@ -97,14 +79,29 @@ export const createReader = (connection: Connection, limits: SearchLimits): ((re
       case 'count-history':
         return { count: historyCount(request.scope, request.times, connection, runner) };
       case 'history': {
-        const { items, ...next } = historyPage(request.scope, request.page, connection, runner);
-        const asOf = newestInstant(request.scope, connection, runner);
-        return { versions: { items: items.map(versionAt), ...next }, ...(asOf === undefined ? {} : { asOf }) };
+        const page = historyPage(request.scope, request.page, connection, runner);
+        const { versions: items, last } = fittingVersions(page.items, request.page.bytes, 1, versionAt);
+        const next = last === undefined ? page.next : historyKey(last);
+        const asOf = newestOf(request.scope);
+        return {
+          versions: { items, ...(next === undefined ? {} : { next }) },
+          ...(asOf === undefined ? {} : { asOf }),
+        };
       }
       case 'related': {
         const rids = request.matches.flatMap((match) => names.rid(match) ?? []);
         const found = relatedRids(rids, request.includes, request.limit, connection, runner);
-        return { versions: { items: found.rids.map(currentOf) }, isCut: found.isCut };
+        const loaded = fittingVersions(
+          found.rids.map((rid) => ({ rid })),
+          request.bytes,
+          0,
+          currentOf,
+        );
+        return {
+          versions: { items: loaded.versions },
+          isCut: found.isCut || loaded.isCut,
+          isOverBytes: loaded.isCut,
+        };
       }
     }
   };

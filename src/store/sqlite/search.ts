@@ -17,8 +17,8 @@ export interface Found {
 }
 
 interface Searcher {
-  /** The rids of one page, at most `query.count`. */
-  page(query: SearchQuery): Page<number>;
+  /** One page, at most `query.count`; `query.bytes` is for whoever loads it. */
+  page(query: SearchQuery): Page<Found>;
   count(query: SearchQuery): number;
 }
 
@@ -144,7 +144,7 @@ export const createSearcher = (runner: Runner): Searcher => ({
             query.after,
             runner,
           );
-    const items = found.slice(0, query.count).map(({ rid }) => rid);
+    const items = found.slice(0, query.count);
     const last = found[query.count - 1];
     return found.length > query.count && last !== undefined ? { items, next: last.key } : { items };
   },

@@ -13,6 +13,7 @@ export type ErrorData =
     }
   | { readonly kind: 'stale' }
   | { readonly kind: 'costly'; readonly reason: string }
+  | { readonly kind: 'not quick' }
   | { readonly kind: 'other'; readonly message: string; readonly code: string };
 
 /** A search went over one of its limits. */
@@ -20,11 +21,17 @@ export class TooCostly extends Error {
   override readonly name = 'TooCostly';
 }
 
+/** A search has used up the time of those that are quick; it is to be run again by a thread for those that are not. */
+export class NotQuick extends Error {
+  override readonly name = 'NotQuick';
+}
+
 const RETRY_AFTER_SECONDS = 5;
 
 export const errorData = (error: unknown): ErrorData => {
   if (error instanceof StaleExpectation) return { kind: 'stale' };
   if (error instanceof TooCostly) return { kind: 'costly', reason: error.message };
+  if (error instanceof NotQuick) return { kind: 'not quick' };
   if (error instanceof FhirError) {
     const { status, issues, headers } = error;
     return {
@@ -45,6 +52,8 @@ export const errorFrom = (data: ErrorData): Error => {
       return new StaleExpectation('A condition does not hold any more');
     case 'costly':
       return tooCostly(data.reason);
+    case 'not quick':
+      return new NotQuick();
     case 'fhir': {
       const error = new FhirError(data.status, data.issues, data.headers);
       return data.position === undefined ? error : new RefusedWrite(error, data.position);

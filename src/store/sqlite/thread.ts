@@ -1,6 +1,8 @@
 /** A worker thread that is asked questions and answers them in any order. */
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { unavailable } from '../../fhir/fhir-error.ts';
+import type { LargeText } from '../../fhir/resource-text.ts';
+import { lentMemory } from './lent-texts.ts';
 import { type ErrorData, errorFrom } from './thread-errors.ts';
 
 export interface Question<Request> {
@@ -8,14 +10,17 @@ export interface Question<Request> {
   readonly request: Request;
 }
 
-export type Answer<Result> =
-  | { readonly sequence: number; readonly result: Result }
-  | { readonly sequence: number; readonly error: ErrorData };
+export type Answer<Result> = {
+  readonly sequence: number;
+  /** The texts that were lent with the question. */
+  readonly returned?: readonly LargeText[];
+} & ({ readonly result: Result } | { readonly error: ErrorData });
 
 export interface Thread<Request, Result> {
   /** Whether it answers no more. */
   hasEnded(): boolean;
-  ask(request: Request): Promise<Result>;
+  /** The parts of `lent`, which are in the request, come back with the answer. */
+  ask(request: Request, lent?: readonly LargeText[]): Promise<Result>;
   /** Answers what was asked, then ends. */
   end(): Promise<void>;
   /** Ends at once; what is not answered fails with `reason`. */
@@ -32,7 +37,7 @@ export type ToThread<Request> = Question<Request> | typeof END;
 /** Starts the module `url` as a worker; resolves when it is ready, fails if it cannot start. */
 export const startThread = async <Request, Result>(url: URL, workerData: unknown): Promise<Thread<Request, Result>> => {
   const worker = new Worker(url, { workerData });
-  const questions = new Map<number, PromiseWithResolvers<Result>>();
+  const questions = new Map<number, PromiseWithResolvers<Result> & { readonly lent: readonly LargeText[] }>();
   let sequence = 0;
   let failure: Error | undefined;
   const fail = (error: Error): void => {
@@ -49,6 +54,9 @@ export const startThread = async <Request, Result>(url: URL, workerData: unknown
     for (const answer of message) {
       const question = questions.get(answer.sequence);
       questions.delete(answer.sequence);
+      question?.lent.forEach((text, at) => {
+        text.parts = answer.returned?.[at]?.parts ?? [];
+      });
       if ('error' in answer) question?.reject(errorFrom(answer.error));
       else question?.resolve(answer.result);
     }
@@ -66,11 +74,11 @@ export const startThread = async <Request, Result>(url: URL, workerData: unknown
   await ready.promise;
   return {
     hasEnded: () => failure !== undefined,
-    ask: (request) => {
+    ask: (request, lent = []) => {
       if (failure !== undefined) return Promise.reject(failure);
-      const question = Promise.withResolvers<Result>();
+      const question = { ...Promise.withResolvers<Result>(), lent };
       questions.set(++sequence, question);
-      worker.postMessage({ sequence, request } satisfies Question<Request>);
+      worker.postMessage({ sequence, request } satisfies Question<Request>, lentMemory(lent));
       return question.promise;
     },
     end: () => {

@@ -5,7 +5,7 @@ import { linesOf, type WriteTarget } from './apply-write.ts';
 import { packedBody } from './body.ts';
 import type { Connection } from './database.ts';
 import { indexLines, openIndexTables } from './index-rows.ts';
-import { ACTIONS, type VersionRow, versionOf } from './reader.ts';
+import { ACTIONS, type VersionRow, versionOf } from './version-row.ts';
 
 export type RestoredHistory = StoredHistory & { readonly entries: readonly IndexEntry[] };
 

@@ -3,7 +3,9 @@
  * when the whole group is durable (group commit), and none waits for more than one other group.
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import type { LargeText } from '../../fhir/resource-text.ts';
 import { openConnection } from './database.ts';
+import { largeTextsOf, lentMemory } from './lent-texts.ts';
 import { type Answer, announceReady, END, type Question, type ToThread } from './thread.ts';
 import { errorData } from './thread-errors.ts';
 import { createWriter, type WriteRequest, type WriteResult } from './writer.ts';
@@ -14,6 +16,8 @@ const GROUP_WRITES = 512;
 type Committed = Answer<WriteResult>;
 
 const sizeOf = (request: WriteRequest): number => ('writes' in request ? request.writes.length : 1);
+
+const lentTexts = (request: WriteRequest): LargeText[] => ('writes' in request ? largeTextsOf(request.writes) : []);
 
 const serve = (port: MessagePort): void => {
   const { path, key } = workerData as { path: string; key: Uint8Array };
@@ -34,6 +38,18 @@ const serve = (port: MessagePort): void => {
     }
   };
 
+  const answer = (group: readonly Question<WriteRequest>[]): void => {
+    const lent = new Map(group.map(({ sequence, request }) => [sequence, lentTexts(request)]));
+    const answers = commitGroup(group).map((each): Committed => {
+      const returned = lent.get(each.sequence) ?? [];
+      return returned.length === 0 ? each : { ...each, returned };
+    });
+    const memory = lentMemory([...lent.values()].flat());
+    port.postMessage(answers, memory);
+    // A large text has driven all else from the cache.
+    if (memory.length > 0) connection.pragma('shrink_memory');
+  };
+
   port.on('message', (first: ToThread<WriteRequest>) => {
     const group: Question<WriteRequest>[] = [];
     let writes = 0;
@@ -47,7 +63,7 @@ const serve = (port: MessagePort): void => {
       writes += sizeOf(message.request);
       message = writes < GROUP_WRITES ? receiveMessageOnPort(port)?.message : undefined;
     }
-    if (group.length > 0) port.postMessage(commitGroup(group));
+    if (group.length > 0) answer(group);
     if (!ends) return;
     connection.close();
     port.close();

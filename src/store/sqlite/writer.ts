@@ -48,7 +48,7 @@ const openExpectations = (connection: Connection, symbols: ReturnType<typeof ope
   return ({ query, found }: Expectation): void => {
     const { items } = searcher.page({ ...query, count: found.length + 1 });
     const ids = new Set(found.map(({ id }) => id));
-    if (items.length !== found.length || !items.every((rid) => ids.has(selectId.get(rid) as string)))
+    if (items.length !== found.length || !items.every(({ rid }) => ids.has(selectId.get(rid) as string)))
       throw new StaleExpectation('A condition does not hold any more');
   };
 };

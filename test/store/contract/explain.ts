@@ -38,7 +38,7 @@ export const testExplain = (name: string, open: (t: Test) => Promise<Store>): vo
       );
       for (const search of searches) await checkExplanation(store, search);
     });
-    await fc.assert(property, settings(t, 50));
+    await fc.assert(property, settings(t, 25));
   });
 
   test(`${name}: the clause that finds less leads`, async (t) => {

@@ -21,13 +21,13 @@ export const temporaryFolder = (t: Test): string => {
 export const OPTIONS = {
   key: KEY,
   checkBytes: CHECK_BYTES,
-  searchThreads: 1,
+  searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
   searchLimits: { milliseconds: 30_000, rows: 10_000_000 },
 };
 
 export const openTemporaryStore = async (
   t: Test,
-  more: Partial<Pick<SqliteStoreOptions, 'searchThreads' | 'searchLimits'>> = {},
+  more: Partial<Pick<SqliteStoreOptions, 'searchPool' | 'searchLimits'>> = {},
 ): Promise<Store> => {
   const folder = temporaryFolder(t);
   const store = await openSqliteStore({ path: join(folder, 'store.db'), ...OPTIONS, ...more });
