@@ -9,6 +9,7 @@ declare module 'cli-progress' {
   }
 
   export class SingleBar {
+    setTotal(total: number): void;
     constructor(options: Options);
     start(total: number, startValue: number, payload: Readonly<Record<string, string>>): void;
     update(current: number, payload: Readonly<Record<string, string>>): void;
