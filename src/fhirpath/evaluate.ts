@@ -6,6 +6,7 @@
  */
 import { createRequire } from 'node:module';
 import type { compile, Model, types } from 'fhirpath';
+import { boundedWeight } from './bounded-syntax.ts';
 
 /** A value that an expression yields, with its FHIR type: `CodeableConcept`, `dateTime`, `Patient`. */
 export interface TypedValue {
@@ -21,8 +22,13 @@ interface Package {
   readonly types: typeof types;
 }
 
+/** A number or time as the package calculates with it, which JSON is made of. */
+interface Calculated {
+  toJSON(): unknown;
+}
+
 /** A value as the package keeps it: FHIR data in a node with `data`, results of functions as they are. */
-type PackageValue = { readonly data: unknown } | string | number | boolean;
+type PackageValue = { readonly data: unknown } | Calculated | string | number | boolean;
 
 const require = createRequire(import.meta.url);
 
@@ -55,7 +61,24 @@ const branchesOf = (expression: string): string[] => {
   return branches;
 };
 
-const dataOf = (value: PackageValue): unknown => (typeof value === 'object' ? value.data : value);
+/**
+ * Throws an Error, whose message ends a sentence about the expression, if `compileFhirPath` of it could take much longer on
+ * a resource than its size explains, or for ever. Returns the number of its nodes.
+ */
+export const boundedFhirPathWeight = (expression: string, purpose: string): number =>
+  branchesOf(withoutLookup(expression)).reduce(
+    (weight, branch) => weight + boundedWeight(branch, { purpose, isResourceAllowed: true }),
+    0,
+  );
+
+const isCalculated = (data: unknown): data is Calculated =>
+  typeof data === 'object' && data !== null && typeof (data as Partial<Calculated>).toJSON === 'function';
+
+/** The value as it is in JSON: numbers, for one, are objects of the package's own. */
+const dataOf = (value: PackageValue): unknown => {
+  const data = typeof value === 'object' && 'data' in value ? value.data : value;
+  return isCalculated(data) ? data.toJSON() : data;
+};
 
 /** `boolean` of `FHIR.boolean` and of `System.Boolean`. */
 const fhirType = (name: string): string => {

@@ -4,11 +4,8 @@
  * @see https://hl7.org/fhir/R4/fhirpatch.html
  */
 import { type JsonNode, type JsonObject, jsonNode, jsonText, openedArray, openedObject } from '../fhir/exact-json.ts';
-import { FhirError, invalid, issue } from '../fhir/fhir-error.ts';
+import { invalid, tooCostly } from '../fhir/fhir-error.ts';
 import { compilePatchPath, type PatchPath } from './patch-path.ts';
-
-/** The most operations of a patch: each reads the whole resource. */
-const OPERATIONS_LIMIT = 1000;
 
 /** The parts that each type of operation has, all of them required. */
 const PARTS = {
@@ -131,13 +128,11 @@ const parsedOperation = (parameter: JsonObject, position: number): PatchOperatio
 
 /**
  * The operations in a Parameters resource, given as compact text and known to be valid. Throws a FhirError 400 that names
- * the operation and the part at fault.
+ * the operation and the part at fault, 422 if there are more than `limit`.
  */
-export const patchOperations = (text: string): PatchOperation[] => {
+export const patchOperations = (text: string, limit: number): PatchOperation[] => {
   const parameters = itemsIn(openedObject(jsonNode(text)) ?? new Map(), 'parameter');
-  if (parameters.length > OPERATIONS_LIMIT) {
-    const reason = `A patch of ${parameters.length} operations; the limit of this server is ${OPERATIONS_LIMIT}`;
-    throw new FhirError(422, [issue('too-costly', reason)]);
-  }
+  if (parameters.length > limit)
+    throw tooCostly(`${parameters.length} operations; the limit of a patch is ${limit} (CONSILIUM_PATCH_OPERATIONS)`);
   return parameters.map((node, position) => parsedOperation(openedObject(node) ?? new Map(), position));
 };

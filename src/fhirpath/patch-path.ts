@@ -4,7 +4,8 @@
  * @see https://hl7.org/fhir/R4/fhirpatch.html
  */
 import { createRequire } from 'node:module';
-import type { compile, Model, parse } from 'fhirpath';
+import type { compile, Model } from 'fhirpath';
+import { boundedWeight } from './bounded-syntax.ts';
 
 /** A step from an object to an element: its name in FHIRPath, and where it stands in a list. */
 interface Step {
@@ -22,13 +23,6 @@ export interface PatchPath {
   places(resource: object): Steps[];
 }
 
-/** What the package parses an expression into. */
-interface SyntaxNode {
-  readonly type: string;
-  readonly text?: string;
-  readonly children?: readonly SyntaxNode[];
-}
-
 /** An element as the package keeps it; values that an expression computes have no parent. */
 interface ElementNode {
   readonly parentResNode: ElementNode | null;
@@ -39,50 +33,15 @@ interface ElementNode {
 /** The longest expression, in characters. */
 const EXPRESSION_LIMIT = 1000;
 
-/**
- * Functions that select among elements or test them, each in time that is linear in the resource. Left out is what
- * searches everywhere (`descendants`, `repeat`), leaves the resource (`resolve`, `memberOf`), writes to the log (`trace`) or
- * can take for ever (`matches`).
- */
-const FUNCTIONS: ReadonlySet<string> = new Set(
-  (
-    'where select extension ofType as is first last tail skip take single all exists empty not count hasValue getValue ' +
-    'startsWith endsWith contains lower upper length toString'
-  ).split(' '),
-);
-
-/** Variables would lead back to the whole resource from within a criterion; selectors make values of their own. */
-const REFUSED_SYNTAX: ReadonlyMap<string, string> = new Map([
-  ['ExternalConstantTerm', 'variables such as %resource'],
-  ['InstanceSelectorTerm', 'values in braces'],
-]);
+const USE = { purpose: 'a patch', isResourceAllowed: false } as const;
 
 const require = createRequire(import.meta.url);
 
-let loaded: { readonly compile: typeof compile; readonly parse: typeof parse; readonly model: Model } | undefined;
+let loaded: { readonly compile: typeof compile; readonly model: Model } | undefined;
 
 const load = (): NonNullable<typeof loaded> => {
   loaded ??= { ...require('fhirpath'), model: require('fhirpath/fhir-context/r4') };
   return loaded as NonNullable<typeof loaded>;
-};
-
-/** Counts the nodes, and refuses those that a patch has no use for. */
-const checkedWeight = ({ type, children = [] }: SyntaxNode): number => {
-  const refused = REFUSED_SYNTAX.get(type);
-  if (refused !== undefined) throw new Error(`${refused} cannot be used in a patch`);
-  const name = type === 'Functn' ? children[0]?.text : undefined;
-  if (name !== undefined && !FUNCTIONS.has(name)) throw new Error(`the function ${name}() cannot be used in a patch`);
-  return children.reduce((weight, child) => weight + checkedWeight(child), 1);
-};
-
-const parsed = (expression: string): SyntaxNode => {
-  try {
-    return load().parse(expression) as SyntaxNode;
-  } catch (error) {
-    // The parser goes on to list all that it would have taken.
-    const [, reason] = /message: (.*?)(?: expecting |$)/m.exec((error as Error).message) ?? [];
-    throw new Error(reason === undefined ? 'it is no FHIRPath' : `it is no FHIRPath: ${reason}`);
-  }
 };
 
 /** `div` is an operator of FHIRPath, and an element of every narrative. */
@@ -104,7 +63,7 @@ export const compilePatchPath = (expression: string): PatchPath => {
   if (expression.length > EXPRESSION_LIMIT)
     throw new Error(`it is longer than ${EXPRESSION_LIMIT} characters, the limit of this server`);
   const quoted = withQuotedKeywords(expression);
-  const weight = checkedWeight(parsed(quoted));
+  const weight = boundedWeight(quoted, USE);
   const { compile, model } = load();
   const evaluate = compile(quoted, model, { resolveInternalTypes: false, async: false });
   return {

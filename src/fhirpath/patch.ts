@@ -6,7 +6,7 @@
  */
 import type { ElementRule, Structures } from '../definitions/structures.ts';
 import { jsonNode, jsonText, openedObject } from '../fhir/exact-json.ts';
-import { FhirError, issue, unprocessable } from '../fhir/fhir-error.ts';
+import { FhirError, tooCostly, unprocessable } from '../fhir/fhir-error.ts';
 import {
   type ElementPlace,
   elementAt,
@@ -28,8 +28,27 @@ import { builtValue } from './patch-value.ts';
  */
 export type FhirPathPatch = (text: string, patch: string) => string;
 
-/** What the paths of a patch may cost: characters of the resource times steps of the path, some two seconds of work. */
-const WORK_LIMIT = 100_000_000;
+/** Limits of a patch: how many operations it has, and how many steps their paths may take. */
+interface PatchLimits {
+  readonly patchOperations: number;
+  /** A step is one part of a path at one element of the resource: some 5 million take a second. */
+  readonly patchSteps: number;
+}
+
+/** Texts cost less than elements: so many characters count as an element. */
+const ELEMENT_CHARACTERS = 40;
+
+/** How many values there are in parsed JSON. */
+const sizeOf = (value: unknown): number => {
+  if (typeof value !== 'object' || value === null) return 1;
+  let sum = 1;
+  for (const each of Object.values(value)) sum += sizeOf(each);
+  return sum;
+};
+
+/** What a path of `weight` costs on a resource of so many values. */
+const stepsFor = (text: string, size: number, weight: number): number =>
+  size * weight + Math.ceil(text.length / ELEMENT_CHARACTERS);
 
 /** A resource between two operations. */
 interface Patched {
@@ -181,24 +200,32 @@ const APPLIED = { add, insert, delete: remove, replace, move } as const;
 
 /** Makes the function that applies patches. */
 export const createFhirPathPatch =
-  (structures: Structures): FhirPathPatch =>
+  (structures: Structures, limits: PatchLimits): FhirPathPatch =>
   (text, patch) => {
     const node = jsonNode(text);
     const members = openedObject(node);
     const type = members?.get('resourceType');
     const structure = type === undefined ? undefined : structures.structure(JSON.parse(jsonText(type.node)));
     if (members === undefined || structure === undefined) throw new Error('Only a resource can be patched');
-    let work = 0;
+    const { patchSteps } = limits;
+    const checkSteps = (steps: number): void => {
+      if (steps <= patchSteps) return;
+      const reason = `for a resource of this size: ${steps} steps, and the limit is ${patchSteps} (CONSILIUM_PATCH_STEPS)`;
+      throw tooCostly(`This patch has too many operations, or too long paths, ${reason}`);
+    };
+    const operations = patchOperations(patch, limits.patchOperations);
+    // Before any work is done; what the operations add is counted as they go.
+    const size = sizeOf(JSON.parse(text));
+    checkSteps(operations.reduce((steps, { selected }) => steps + stepsFor(text, size, selected.weight), 0));
+    let taken = 0;
     const select: Patched['select'] = ({ weight, places }) => {
-      if (work > WORK_LIMIT) {
-        const reason = 'This patch has too many operations for a resource of this size';
-        throw new FhirError(422, [issue('too-costly', reason)]);
-      }
       const current = jsonText(node);
-      work += current.length * weight;
-      return places(JSON.parse(current));
+      const resource = JSON.parse(current);
+      taken += stepsFor(current, sizeOf(resource), weight);
+      checkSteps(taken);
+      return places(resource);
     };
     const patched = { structures, root: { members, structure, hangsAt: undefined }, select };
-    for (const operation of patchOperations(patch)) APPLIED[operation.type](patched, operation);
+    for (const operation of operations) APPLIED[operation.type](patched, operation);
     return jsonText(node);
   };

@@ -1,6 +1,6 @@
 /**
  * Says whether a resource is valid, and whether it could be created, updated or deleted; nothing is stored. The answer is
- * 200 with what is wrong as issues, and 4xx only if there is nothing that could be validated.
+ * 200 with what is wrong as issues, and 4xx only if there is nothing that could be validated, or if it takes too long.
  *
  * @see https://hl7.org/fhir/R4/resource-operation-validate.html
  */
@@ -131,7 +131,7 @@ const issuesOf = async (server: FhirServer, asked: Asked, target: OperationTarge
   const name = (resource.value as { resourceType?: unknown } | null)?.resourceType;
   const ofProfiles = typeof name === 'string' ? profileIssues(server, name, profiles) : [];
   if (issues.length > 0 || typeof name !== 'string') return [...issues, ...ofProfiles];
-  const invariants = server.checkInvariants?.(resource.value as Record<string, unknown>) ?? [];
+  const invariants = (await server.checkInvariants?.(resource.value as Record<string, unknown>)) ?? [];
   const ofWrite = await writeIssues(server, resource, asked, target);
   return [...ofProfiles, ...invariants, ...ofWrite, ...warningsOfMeta(server, name, resource.value)];
 };

@@ -1,13 +1,15 @@
 /**
  * The invariants of R4, for `$validate`: every constraint of the StructureDefinitions, for each element that it is
  * about. Nearly all are FHIRPath expressions, which cost some microseconds to a millisecond each, too much for every
- * write; what can be checked fast there, `validate.ts` checks by other means.
+ * write; what can be checked fast there, `validate.ts` checks by other means. A large resource takes seconds, in which
+ * other requests get their turns.
  *
  * @see https://hl7.org/fhir/R4/conformance-rules.html#constraints
  */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Constraint, ElementRule, Structure, Structures } from '../definitions/structures.ts';
-import type { Issue } from '../fhir/fhir-error.ts';
-import { isEmptyNarrative, narrativeFault } from './narrative.ts';
+import { type Issue, tooCostly } from '../fhir/fhir-error.ts';
+import { NATIVE_INVARIANTS } from './native-invariants.ts';
 import { isObject, type JsonObject, MAXIMUM_ISSUES } from './walk.ts';
 
 /** Compiles an expression for nodes of a type; what it returns throws where it cannot be evaluated. */
@@ -24,60 +26,14 @@ const ELE_1: Constraint = {
   expression: 'hasValue() or (children().count() > id.count())',
 };
 
-/** All strings in a value that begin with #: the references to contained resources are among them. */
-const fragmentsIn = (value: unknown, found: Set<string> = new Set()): ReadonlySet<string> => {
-  if (typeof value === 'string') {
-    if (value.startsWith('#')) found.add(value);
-  } else if (typeof value === 'object' && value !== null) {
-    for (const each of Object.values(value)) fragmentsIn(each, found);
-  }
-  return found;
-};
-
-/** Whether each contained resource is referred to, or refers to its container. */
-const hasNoStrayContained = (resource: JsonObject): boolean => {
-  const { contained } = resource;
-  if (!Array.isArray(contained)) return true;
-  const fragments = fragmentsIn(resource);
-  return contained.filter(isObject).every((each) => fragments.has(`#${each['id']}`) || fragmentsIn(each).has('#'));
-};
-
-const UCUM = 'http://unitsofmeasure.org';
-
-const isPercentage = (value: unknown): boolean =>
-  !isObject(value) || (value['code'] === '%' && value['system'] === UCUM);
-
-/** Whether the ends of a Range are in order, or undefined where their units differ. */
-const isOrdered = (range: unknown): boolean | undefined => {
-  if (!isObject(range) || !isObject(range['low']) || !isObject(range['high'])) return undefined;
-  const { low, high } = range;
-  const isSameUnit = ['system', 'code', 'unit'].every((key) => low[key] === high[key]);
-  return isSameUnit && low['value'] !== undefined && high['value'] !== undefined
-    ? Number(low['value']) <= Number(high['value'])
-    : undefined;
-};
-
-/**
- * Constraints whose expression the `fhirpath` package does not evaluate as it is meant, or that are no expression.
- * Each function says whether the constraint holds; where it returns undefined, the expression does.
- */
-const NATIVE: ReadonlyMap<string, (node: unknown) => boolean | undefined> = new Map([
-  // `descendants().as(canonical)`: the package refuses `as` on several items.
-  ['dom-3', (node: unknown) => !isObject(node) || hasNoStrayContained(node)],
-  // The package compares no quantities without a unit.
-  ['rng-2', isOrdered],
-  // The element may be a decimal, of which the package cannot make a node.
-  ['ras-1', (node: unknown) => !isObject(node) || (isPercentage(node['low']) && isPercentage(node['high']))],
-  // `htmlChecks()` is a function of HL7's validator, which means two rules by the same name.
-  ['txt-1', (node: unknown) => typeof node !== 'string' || narrativeFault(node) === undefined],
-  ['txt-2', (node: unknown) => typeof node !== 'string' || !isEmptyNarrative(node)],
-]);
-
 /** Expressions of R4 that say something else than the text beside them. */
 const CORRECTED: ReadonlyMap<string, string> = new Map([
   // `Boolean` is FHIRPath's own type, which no FHIR element has; the answer is a FHIR boolean.
   ['que-7', "operator = 'exists' implies (answer is boolean)"],
 ]);
+
+/** After so many milliseconds, requests get a turn. */
+const SLICE_MILLISECONDS = 20;
 
 /** One check of a resource: what it needs, and what it has found. */
 interface Check {
@@ -87,103 +43,164 @@ interface Check {
   readonly others: Issue[];
 }
 
-/** Where the check is. */
+/** Where the check is. Paths are written out only for what is found. */
 interface Place {
-  readonly path: string;
+  readonly parent: Place | undefined;
+  /** The type of the outermost resource, or an element of the parent. */
+  readonly name: string;
+  readonly index: number | undefined;
   readonly resource: JsonObject;
   readonly rootResource: JsonObject;
 }
+
+/** FHIRPath of a place: `Observation.component[0].value`. */
+const pathOf = ({ parent, name, index }: Place): string => {
+  const step = index === undefined ? name : `${name}[${index}]`;
+  return parent === undefined ? step : `${pathOf(parent)}.${step}`;
+};
 
 const add = ({ errors, others }: Check, found: Issue): void => {
   const list = found.severity === 'error' ? errors : others;
   if (list.length < MAXIMUM_ISSUES) list.push(found);
 };
 
-const addViolation = (check: Check, { key, severity, human }: Constraint, { path }: Place): void =>
+const isFull = ({ errors, others }: Check): boolean =>
+  errors.length >= MAXIMUM_ISSUES && others.length >= MAXIMUM_ISSUES;
+
+const addViolation = (check: Check, { key, severity, human }: Constraint, place: Place): void => {
+  const path = pathOf(place);
   add(check, { severity, code: 'invariant', diagnostics: `${path}: ${human} (${key})`, expression: path });
+};
 
 const holds = (
-  check: Check,
+  { structures, compile }: Check,
   { key, expression }: Constraint,
   context: string,
   node: unknown,
-  place: Place,
-): boolean => {
-  const native = NATIVE.get(key)?.(node);
-  if (native !== undefined) return native;
-  return check.compile(CORRECTED.get(key) ?? expression, context)(node, place.resource, place.rootResource);
-};
+  { resource, rootResource }: Place,
+): boolean =>
+  NATIVE_INVARIANTS.get(key)?.(node, { resource, rootResource, structures }) ??
+  compile(CORRECTED.get(key) ?? expression, context)(node, resource, rootResource);
 
 const checkConstraint = (check: Check, constraint: Constraint, context: string, node: unknown, place: Place): void => {
   try {
     if (!holds(check, constraint, context, node, place)) addViolation(check, constraint, place);
   } catch (error) {
-    const { path: expression } = place;
+    const expression = pathOf(place);
     const diagnostics = `${expression}: ${constraint.key} could not be evaluated: ${(error as Error).message}`;
     add(check, { severity: 'information', code: 'not-supported', diagnostics, expression });
   }
 };
 
-const checkNode = (
+/** The steps of a check: it can rest after each. */
+type Steps = Generator<undefined, void, undefined>;
+
+/** A constraint that stands at the element and at its type is one. */
+const distinct = (ofType: readonly Constraint[], own: readonly Constraint[]): Iterable<Constraint> =>
+  own.length === 0 ? ofType : new Map([...ofType, ...own].map((each) => [each.key, each])).values();
+
+function* checkNode(
   check: Check,
   node: unknown,
   structure: Structure,
   own: readonly Constraint[],
   place: Place,
-): void => {
-  // A constraint that stands at the element and at its type is one.
-  const constraints = new Map([...structure.constraints, ...own].map((each) => [each.key, each]));
-  for (const each of constraints.values()) checkConstraint(check, each, structure.path, node, place);
+): Steps {
+  for (const each of distinct(structure.constraints, own)) {
+    checkConstraint(check, each, structure.path, node, place);
+    yield;
+  }
   if (!isObject(node)) return;
-  for (const [key, value] of Object.entries(node)) checkProperty(check, key, value, structure, place);
-};
+  for (const key in node) yield* checkProperty(check, key, node[key], structure, place);
+}
 
-const checkResource = (check: Check, resource: JsonObject, path: string, rootResource: JsonObject): void => {
+function* checkResource(check: Check, resource: JsonObject, place: Place): Steps {
   const { resourceType: type } = resource;
   const isKnown = typeof type === 'string' && check.structures.isResourceType(type);
   const structure = isKnown ? check.structures.structure(type) : undefined;
-  if (structure !== undefined) checkNode(check, resource, structure, [], { path, resource, rootResource });
-};
+  if (structure !== undefined) yield* checkNode(check, resource, structure, [], place);
+}
 
-const checkValue = (check: Check, value: unknown, rule: ElementRule, place: Place): void => {
+function* checkValue(check: Check, value: unknown, rule: ElementRule, place: Place): Steps {
   if (rule.type === 'Resource') {
-    const isContained = rule.name === 'contained';
-    if (isObject(value)) checkResource(check, value, place.path, isContained ? place.rootResource : value);
+    if (!isObject(value)) return;
+    const rootResource = rule.name === 'contained' ? place.rootResource : value;
+    yield* checkResource(check, value, { ...place, resource: value, rootResource });
     return;
   }
   if (isObject(value) && Object.keys(value).every((key) => key === 'id')) addViolation(check, ELE_1, place);
-  checkNode(check, value, rule.structure, rule.constraints, place);
-};
+  yield* checkNode(check, value, rule.structure, rule.constraints, place);
+}
+
+/** Most values are primitives, of which there is nothing to check here. */
+const isFree = (value: unknown, { structure, constraints }: ElementRule): boolean =>
+  value === null ||
+  value === undefined ||
+  (typeof value !== 'object' && constraints.length === 0 && structure.constraints.length === 0);
 
 /** A property, or its twin with the extensions of a primitive. */
-const checkProperty = (check: Check, key: string, value: unknown, owner: Structure, place: Place): void => {
+function* checkProperty(check: Check, key: string, value: unknown, owner: Structure, parent: Place): Steps {
   const isTwin = key.startsWith('_');
   const rule = owner.elements.get(isTwin ? key.slice(1) : key);
   const element = check.structures.structure('Element');
   if (rule === undefined || element === undefined) return;
-  for (const [index, each] of (Array.isArray(value) ? value : [value]).entries()) {
-    if (each === null || each === undefined) continue;
-    const path = `${place.path}.${rule.name}${rule.isArray ? `[${index}]` : ''}`;
-    if (isTwin) checkNode(check, each, element, [], { ...place, path });
-    else checkValue(check, each, rule, { ...place, path });
+  const { resource, rootResource } = parent;
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  for (let at = 0; at < values.length; at++) {
+    const each = values[at];
+    if (isFree(each, rule)) continue;
+    const place = { parent, name: rule.name, index: rule.isArray ? at : undefined, resource, rootResource };
+    if (isTwin) yield* checkNode(check, each, element, [], place);
+    else yield* checkValue(check, each, rule, place);
   }
-};
+}
+
+/** Says whether the constraints of a resource hold; see `createInvariantCheck`. */
+type InvariantCheck = (resource: JsonObject) => Promise<readonly Issue[]>;
 
 /**
- * Returns a check of the constraints of a resource and all in it, which should be valid R4 otherwise. It returns at
+ * Returns a check of the constraints of a resource and all in it, which should be valid R4 otherwise. It gives at
  * most 20 errors, then at most 20 others, each with the constraint's text and key, and the place of the element. A
- * constraint that cannot be evaluated there is an issue of severity information.
+ * constraint that cannot be evaluated there is an issue of severity information. Of several checks that run at the same
+ * time, one works at a time. Fails with a FhirError 422 if a check works for more than `limitMilliseconds`; what other
+ * requests take meanwhile does not count.
  *
  * @example
- * const check = createInvariantCheck(structures, createInvariantCompiler(terminology));
- * check({ resourceType: 'Patient', contact: [{ gender: 'female' }] });
+ * const check = createInvariantCheck(structures, createInvariantCompiler(terminology), 10_000);
+ * await check({ resourceType: 'Patient', contact: [{ gender: 'female' }] });
  * // [{ severity: 'error', code: 'invariant', expression: 'Patient.contact[0]', diagnostics: 'Patient.contact[0]:
  * //    SHALL at least contain a contact\'s details or a reference to an organization (pat-1)' }, ...]
  */
-export const createInvariantCheck =
-  (structures: Structures, compile: CompileInvariant) =>
-  (resource: JsonObject): readonly Issue[] => {
+export const createInvariantCheck = (
+  structures: Structures,
+  compile: CompileInvariant,
+  limitMilliseconds: number,
+): InvariantCheck => {
+  let lastTurn: Promise<unknown> = Promise.resolve();
+  /** Waits for a turn of the event loop that no other check has. */
+  const nextTurn = (): Promise<unknown> => {
+    lastTurn = lastTurn.then(() => turn());
+    return lastTurn;
+  };
+
+  return async (resource) => {
     const check: Check = { structures, compile, errors: [], others: [] };
-    checkResource(check, resource, String(resource['resourceType']), resource);
+    const name = String(resource['resourceType']);
+    const place: Place = { parent: undefined, name, index: undefined, resource, rootResource: resource };
+    let worked = 0;
+    let began = performance.now();
+    for (const _ of checkResource(check, resource, place)) {
+      if (isFull(check)) break;
+      const slice = performance.now() - began;
+      if (slice < SLICE_MILLISECONDS) continue;
+      worked += slice;
+      if (worked > limitMilliseconds)
+        throw tooCostly(
+          `The invariants of this resource take longer than ${limitMilliseconds / 1000} s to check, the limit of this server (CONSILIUM_VALIDATE_SECONDS)`,
+        );
+      await nextTurn();
+      began = performance.now();
+    }
     return [...check.errors, ...check.others];
   };
+};

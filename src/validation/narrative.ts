@@ -35,7 +35,8 @@ const SCHEMES = setOf('http https mailto tel ftp urn');
 const IMAGE_DATA = /^data:image\/(?:png|jpeg|jpg|gif|webp|bmp)[;,]/i;
 
 /** CSS that loads something, or runs it in some browser, or is written so as to hide that. */
-const ACTIVE_STYLE = /[\\@<]|\/\*|\burl\s*\(|\bsrc\s*\(|expression\s*\(|javascript|behaviou?r\s*:|-moz-binding/i;
+const ACTIVE_STYLE =
+  /[\\@<]|\/\*|\burl\s*\((?!\s*['"]?\w[\w./-]*['"]?\s*\))|\bsrc\s*\(|expression\s*\(|javascript|behaviou?r\s*:|-moz-binding/i;
 
 /** Entities whose meaning is certain; where a url or style is judged, all others are refused. */
 const CHARACTERS = new Map([

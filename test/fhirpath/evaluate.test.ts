@@ -30,6 +30,22 @@ test('values come as they are in the resource, with their FHIR types', (t) => {
   t.end();
 });
 
+test('numbers are numbers, as they stand in the resource and as they are calculated', (t) => {
+  const sequence = { resourceType: 'MolecularSequence', variant: [{ start: 2, end: 3 }, { start: 5 }] };
+  const inSequence = (expression: string) =>
+    compileFhirPath(expression, 'MolecularSequence', typeOfReference)(sequence, sequence);
+  t.strictSame(inSequence('MolecularSequence.variant.start'), [
+    { type: 'integer', value: 2 },
+    { type: 'integer', value: 5 },
+  ]);
+  t.strictSame(
+    inSequence('MolecularSequence.variant.start.last() - 1').map(({ value }) => value),
+    [4],
+  );
+  t.strictSame(evaluated('Observation.value.value'), [{ type: 'decimal', value: 5 }]);
+  t.end();
+});
+
 test('a union may have a Quantity with a comparator', (t) => {
   t.same(
     evaluated('Observation.value.ofType(Quantity) | Observation.component.value.ofType(Quantity)').map(

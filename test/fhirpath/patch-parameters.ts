@@ -3,7 +3,7 @@ import { loadStructures } from '../../src/definitions/structures.ts';
 import { FhirError } from '../../src/fhir/fhir-error.ts';
 import { createFhirPathPatch } from '../../src/fhirpath/patch.ts';
 
-export const patched = createFhirPathPatch(loadStructures());
+export const patched = createFhirPathPatch(loadStructures(), { patchOperations: 100, patchSteps: 5_000_000 });
 
 export type Part = Readonly<Record<string, unknown>>;
 

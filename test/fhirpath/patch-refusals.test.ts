@@ -150,6 +150,17 @@ const DEFINITIONS: readonly [title: string, parameter: Part, sentence: RegExp][]
     operation('delete', "Patient.name.where(text.matches('(a+)+$'))"),
     /matches\(\) cannot/,
   ],
+  [
+    'a path that makes of one value several, again and again',
+    operation('delete', 'Patient.name.where(family.select($this | lower()).select($this | upper()).exists())'),
+    /select\(\) cannot/,
+  ],
+  [
+    'a path that makes texts longer, again and again',
+    operation('delete', "Patient.name.where((family & family).where(($this & $this) = 'x').exists())"),
+    /the operator & cannot/,
+  ],
+  ['a path that compares all with all', operation('delete', '(Patient.name | Patient.contact.name)'), /union of elem/],
   ['a path with a lookup', operation('delete', 'Patient.managingOrganization.resolve()'), /resolve\(\) cannot/],
   ['a path with a variable', operation('delete', 'Patient.name.where(%resource.active)'), /variables such as/],
   ['a very long path', operation('delete', `Patient${'.name'.repeat(300)}`), /longer than 1000 characters/],
@@ -167,15 +178,23 @@ test('an operation that is wrong in itself is refused with 400 and its number, b
 });
 
 test('a patch has limits: of operations, and of operations on a large resource', (t) => {
-  const many = Array(1001).fill(operation('delete', 'Patient.photo[0]'));
+  const many = Array(101).fill(operation('delete', 'Patient.photo[0]'));
   t.match(
     refusal(() => resultOf(patient(), ...many)),
-    { status: 422, text: /limit of this server/ },
+    { status: 422, text: /limit of a patch is 100 \(CONSILIUM_PATCH_OPERATIONS\)/ },
   );
   const large = patient({ name: Array(20).fill({ text: 'x'.repeat(1_000_000) }) });
+  t.ok(resultOf(large, ...many.slice(0, 2)), 'a long text is no hindrance');
   t.match(
-    refusal(() => resultOf(large, ...many.slice(0, 10))),
-    { status: 422, text: /too many operations/ },
+    refusal(() => resultOf(large, ...many.slice(0, 20))),
+    { status: 422, text: /too many operations.*CONSILIUM_PATCH_STEPS/ },
   );
+  const names = patient({ name: Array.from({ length: 20_000 }, (_, at) => ({ family: `F${at}` })) });
+  const began = performance.now();
+  t.match(
+    refusal(() => resultOf(names, ...many.slice(0, 100))),
+    { status: 422, text: /CONSILIUM_PATCH_STEPS/ },
+  );
+  t.ok(performance.now() - began < 1000, 'it is refused before it is tried');
   t.end();
 });

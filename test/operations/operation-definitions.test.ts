@@ -7,6 +7,7 @@ import { resourceText } from '../../src/fhir/resource-text.ts';
 import { OPERATIONS } from '../../src/operations/operations.ts';
 import { openSqliteStore } from '../../src/store/sqlite/open-store.ts';
 import { startTestServer, temporaryFolder } from '../http/test-server.ts';
+import { EMBEDDED_ONLY } from '../http/test-store.ts';
 
 const NAMES = OPERATIONS.map(({ name }) => name);
 
@@ -131,14 +132,14 @@ test('A restart makes no new version of an OperationDefinition', async (t) => {
   t.equal(history.entry?.length, NAMES.length);
 });
 
-test('A start puts its own OperationDefinition in the place of another one', async (t) => {
+test('A start puts its own OperationDefinition in the place of another one', { skip: EMBEDDED_ONLY }, async (t) => {
   const folder = temporaryFolder(t);
   await (await startTestServer(t, { CONSILIUM_DATA: folder })).close();
   const store = await openSqliteStore({
     path: join(folder, STORE_FILE),
     key: derivedKey(Buffer.from('5'.repeat(64), 'hex'), 'store'),
     checkBytes: 0,
-    searchThreads: 1,
+    searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     searchLimits: { milliseconds: 1000, rows: 100_000 },
   });
   const text = '{"resourceType":"OperationDefinition","id":"meta","name":"Other"}';

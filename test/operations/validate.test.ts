@@ -141,3 +141,22 @@ test('$validate', async (t) => {
     }
   });
 });
+
+test('$validate of a large resource has a time limit, and others are answered meanwhile', async (t) => {
+  const { send } = await startTestServer(t, { CONSILIUM_VALIDATE_SECONDS: '1' });
+  const item = Array.from({ length: 12_000 }, (_, at) => ({ linkId: `q${at}`, type: 'string' as const }));
+  const large = { resourceType: 'Questionnaire', status: 'draft', item };
+  let isAnswered = false;
+  const validated = send('POST', 'Questionnaire/$validate', { body: large }).finally(() => {
+    isAnswered = true;
+  });
+  let reads = 0;
+  while (!isAnswered) {
+    t.equal((await send('GET', 'Patient/none')).status, 404);
+    reads++;
+  }
+  const { status, outcome } = await validated;
+  t.equal(status, 422);
+  t.match(outcome.issue, [{ severity: 'error', code: 'too-costly', diagnostics: /CONSILIUM_VALIDATE_SECONDS/ }]);
+  t.ok(reads > 3, `${reads} reads were answered meanwhile`);
+});

@@ -101,13 +101,25 @@ test('refuses styles that load or run something', async (t) => {
     '-moz-binding: url(a)',
     'behavior: url(a.htc)',
     "@import 'a.css'",
-    'background: &#117;rl(a)',
+    'background: &#117;rl(//a)',
+    'background: url(//example.org/a.png)',
+    'background: url(data:image/svg+xml,a)',
+    'background: url(a.png), url(http://example.org/b.png)',
+    'background: url(a.png',
   ];
   for (const style of styles)
     t.equal(
       narrativeFault(div(`<p style="${style}">a</p>`)),
       'the attribute style of <p> has a style that loads or runs something',
       style,
+    );
+});
+
+test('takes a style with an image beside the resource, as publishing tools write it', async (t) => {
+  for (const url of ['tbl_bck1.png', "'images/tbl_bck1.png'", ' a.png '])
+    t.equal(
+      narrativeFault(div(`<td style="background-color: white; background-image: url(${url})">a</td>`)),
+      undefined,
     );
 });
 
