@@ -79,7 +79,7 @@ class Scan {
 
   #open(isObject: boolean): void {
     if (this.#frames.length >= this.#maximumDepth)
-      this.#fail(`nested deeper than ${this.#maximumDepth} levels, the limit of this server`);
+      this.#fail(`nested deeper than ${this.#maximumDepth} levels, the limit of this server (CONSILIUM_JSON_DEPTH)`);
     this.#frames.push({ isObject, keys: [], key: '', index: 0 });
   }
 

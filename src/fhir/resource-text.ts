@@ -10,8 +10,25 @@ export interface ResourceText extends Reference {
   /** Up to and with `"meta":{`. */
   readonly head: string;
   /** From the first member of `meta` that is not the server's. */
-  readonly tail: string;
+  readonly tail: string | LargeText;
 }
+
+/** UTF-8 that is never put together. */
+export interface LargeText {
+  /** Not there while the text is being stored, as a store may take them elsewhere; it brings them back. */
+  parts: readonly Uint8Array[];
+}
+
+/** Tails from this size on, in bytes, are left in parts. */
+const LARGE_TAIL = 256 * 1024;
+
+/** One text of several parts; a large one is not put together. */
+export const joinedText = (parts: readonly (string | Uint8Array)[]): ResourceText['tail'] => {
+  const bytes = parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part));
+  return lengthOf(bytes) < LARGE_TAIL ? Buffer.concat(bytes).toString() : { parts: bytes };
+};
+
+const lengthOf = (parts: readonly Uint8Array[]): number => parts.reduce((sum, { length }) => sum + length, 0);
 
 /** What the server writes into `meta`: versions count from 1, `lastUpdated` in milliseconds since 1970 UTC. */
 export interface Stamp {
@@ -56,6 +73,45 @@ export const resourceText = (text: string, type: string, id: string): ResourceTe
   return { type, id, head, tail: `${rest === '' ? '' : `,${rest}`}}${after}}` };
 };
 
+const stampText = ({ version, lastUpdated }: Stamp): string =>
+  `"versionId":"${version}","lastUpdated":"${instantText(lastUpdated)}"`;
+
+type Stamped = Pick<ResourceText, 'head' | 'tail'>;
+
+const stampedParts = ({ head, tail }: Stamped, stamp: Stamp): readonly Uint8Array[] =>
+  typeof tail === 'string'
+    ? [Buffer.from(`${head}${stampText(stamp)}${tail}`)]
+    : [Buffer.from(`${head}${stampText(stamp)}`), ...tail.parts];
+
 /** The whole text of one version. */
-export const stampedText = ({ head, tail }: Pick<ResourceText, 'head' | 'tail'>, stamp: Stamp): string =>
-  `${head}"versionId":"${stamp.version}","lastUpdated":"${instantText(stamp.lastUpdated)}"${tail}`;
+export const stampedText = (resource: Stamped, stamp: Stamp): string =>
+  typeof resource.tail === 'string'
+    ? `${resource.head}${stampText(stamp)}${resource.tail}`
+    : stampedBytes(resource, stamp).toString();
+
+/** The same in UTF-8. */
+export const stampedBytes = (resource: Stamped, stamp: Stamp): Buffer => {
+  const parts = stampedParts(resource, stamp);
+  const [first] = parts;
+  return parts.length === 1 && Buffer.isBuffer(first) ? first : Buffer.concat(parts);
+};
+
+/** The length in bytes, without what the server writes into `meta`. */
+export const textLength = ({ head, tail }: Stamped): number =>
+  Buffer.byteLength(head) + (typeof tail === 'string' ? Buffer.byteLength(tail) : lengthOf(tail.parts));
+
+/** The length of the whole text of one version, in bytes. */
+export const stampedLength = (resource: Stamped, stamp: Stamp): number =>
+  textLength(resource) + stampText(stamp).length;
+
+/** Whether `text` is the text of that version. A large one is compared part by part. */
+export const isStamped = (text: Buffer, resource: Stamped, stamp: Stamp): boolean => {
+  const parts = stampedParts(resource, stamp);
+  if (lengthOf(parts) !== text.length) return false;
+  let at = 0;
+  return parts.every((part) => {
+    const from = at;
+    at += part.length;
+    return text.compare(part, 0, part.length, from, at) === 0;
+  });
+};

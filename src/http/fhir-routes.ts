@@ -1,10 +1,15 @@
 /** FHIR over HTTP: all below `/fhir` goes to one dispatch, which also answers the entries of batches. */
 import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { createBase64Encoder } from '../fhir/base64.ts';
 import { type FhirError, invalid } from '../fhir/fhir-error.ts';
+import { cutLargeString } from '../fhir/large-string.ts';
 import { prettyJson } from '../fhir/pretty-json.ts';
 import type { FhirRequest, FhirResponse } from '../interactions/fhir-request.ts';
 import { answerType, checkBodyEncoding, checkBodyType, contentPreference, isJsonType } from './media-types.ts';
+import { announcedLength, bufferSink, receivedBody, type Sink } from './receive-body.ts';
 
 /** Where a request comes from, to tell the base url that its client uses. */
 export interface RequestOrigin {
@@ -23,12 +28,12 @@ const METHODS_WITH_BODY = new Set(['POST', 'PUT', 'PATCH']);
 
 const BYTE_ORDER_MARK = '\uFEFF';
 
+const withoutMark = (text: string): string => (text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text);
+
 /** The body without a byte order mark, which JSON must not have and readers may ignore (RFC 8259, section 8.1). */
-const bodyText = (body: unknown): string | undefined => {
-  if (!Buffer.isBuffer(body) || body.length === 0) return undefined;
+const bodyText = (body: Buffer): string => {
   if (!isUtf8(body)) throw invalid('The body is not UTF-8');
-  const text = body.toString('utf8');
-  return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
+  return withoutMark(body.toString('utf8'));
 };
 
 /** The path and query of a request target, which RFC 9112 allows to be a whole url. */
@@ -61,18 +66,37 @@ const utf8Header = (header: string | undefined): string | undefined => {
   return isUtf8(bytes) ? bytes.toString('utf8') : header;
 };
 
-type Body = Pick<FhirRequest, 'body' | 'content'>;
+type Body = Pick<FhirRequest, 'body' | 'large' | 'content'>;
+
+/** Below the FHIR base, without slashes at its ends. */
+const pathBelowBase = (path: string): string => path.replace(/^\/fhir\/?/, '').replace(/\/$/, '');
+
+/** Base64 if the content of a Binary is uploaded, else the bytes as they are. */
+type ReceivedBody = Buffer | readonly Uint8Array[];
+
+/** The content of a Binary becomes base64 while it arrives: it is never there twice, and nobody waits for its encoding. */
+const sinkOf = (
+  { method, headers }: FastifyRequest,
+  below: string,
+  announced: number | undefined,
+): Sink<ReceivedBody> => {
+  const contentType = headers['content-type'];
+  const isUpload = contentType !== undefined && BINARY_WRITE[method]?.test(below) && !isJsonType(contentType);
+  return isUpload ? createBase64Encoder(announced) : bufferSink(announced);
+};
 
 const bodyOf = (request: FastifyRequest, below: string, isSearch: boolean): Body => {
-  const { method, headers, body: bytes } = request;
-  if (!METHODS_WITH_BODY.has(method) || !Buffer.isBuffer(bytes) || bytes.length === 0) return {};
+  const { method, headers } = request;
+  const bytes = request.body as ReceivedBody | undefined;
+  if (!METHODS_WITH_BODY.has(method) || bytes === undefined || bytes.length === 0) return {};
   checkBodyEncoding(headers['content-encoding']);
   const contentType = headers['content-type'];
-  if (contentType !== undefined && BINARY_WRITE[method]?.test(below) && !isJsonType(contentType))
-    return { content: { bytes, contentType } };
+  if (!Buffer.isBuffer(bytes)) return { content: { base64: bytes, contentType: contentType ?? '' } };
   checkBodyType(contentType, isSearch ? 'search' : method === 'PATCH' ? 'patch' : 'resource');
-  const body = bodyText(bytes);
-  return body === undefined ? {} : { body };
+  if (!BINARY_WRITE[method]?.test(below)) return { body: bodyText(bytes) };
+  const cut = isUtf8(bytes) ? cutLargeString(bytes) : undefined;
+  if (cut === undefined) return { body: bodyText(bytes) };
+  return { body: withoutMark(cut.text), large: bytes.subarray(cut.large.start, cut.large.end) };
 };
 
 interface Asked {
@@ -86,7 +110,7 @@ interface Asked {
 const askedOf = (request: FastifyRequest): Asked => {
   const { method } = request;
   const [path, query] = pathAndQuery(request.url);
-  const below = path.replace(/^\/fhir\/?/, '').replace(/\/$/, '');
+  const below = pathBelowBase(path);
   const given = request.headers as Record<string, string | undefined>;
   const headers: FhirRequest['headers'] = { ...given, 'x-provenance': utf8Header(given['x-provenance']) };
   const isSearch = method === 'POST' && /(?:^|\/)_search$/.test(below);
@@ -105,10 +129,14 @@ const askedOf = (request: FastifyRequest): Asked => {
 };
 
 const send = (reply: FastifyReply, answer: FhirResponse, asked: Asked): FastifyReply => {
-  const { status, headers, outcome, body = outcome, contentType } = answer;
+  const { status, headers, outcome, body = outcome, content } = answer;
+  if (content !== undefined) {
+    const { contentType, length } = content;
+    reply.code(status).headers(headers).headers({ 'content-type': contentType, 'content-length': length });
+    // Made as fast as the client reads, and for a HEAD not at all.
+    return reply.send(asked.fhir.method === 'HEAD' ? '' : Readable.from(content.pieces()));
+  }
   if (body === undefined) return reply.code(status).headers(headers).send();
-  if (contentType !== undefined)
-    return reply.code(status).headers(headers).header('content-type', contentType).send(body);
   const jsonType = asked.contentType();
   const shown = asked.isPretty ? prettyJson(body.toString()) : body;
   return reply.code(status).headers(headers).header('content-type', jsonType).send(shown);
@@ -117,7 +145,12 @@ const send = (reply: FastifyReply, answer: FhirResponse, asked: Asked): FastifyR
 export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions): Promise<void> => {
   // The body stays as it came: interactions keep its text, digits and all.
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage): Promise<ReceivedBody> => {
+    const length = announcedLength(payload);
+    const [path] = pathAndQuery(request.url);
+    const sink = sinkOf(request, pathBelowBase(path), length);
+    return receivedBody(payload, length, request.routeOptions.bodyLimit, sink);
+  });
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const asked = askedOf(request);

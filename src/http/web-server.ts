@@ -23,6 +23,8 @@ export interface WebServerOptions extends Pick<FhirRouteOptions, 'answer'>, Open
   newId(): string;
   /** Whether the server can serve just now. */
   isReady(): Promise<boolean>;
+  /** Whether it was asked to end: connections are then not kept for another request. */
+  isLeaving(): boolean;
 }
 
 export type WebServer = FastifyInstance;
@@ -33,14 +35,14 @@ const FHIR_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const LONGEST_CHECK_INTERVAL_MS = 30_000;
 
 /** A connection that stays open after the answer to a request under way would keep a server that stops from ending. */
-const closeConnectionsWhenClosing = (app: FastifyInstance): void => {
+const closeConnectionsWhenClosing = (app: FastifyInstance, isLeaving: () => boolean): void => {
   let isClosing = false;
   app.addHook('preClose', (done) => {
     isClosing = true;
     done();
   });
   app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (isClosing) reply.header('connection', 'close');
+    if (isClosing || isLeaving()) reply.header('connection', 'close');
     done();
   });
 };
@@ -78,7 +80,7 @@ export const buildWebServer = (options: WebServerOptions): WebServer => {
     frameworkErrors: sendError,
     clientErrorHandler: refuseConnection,
   });
-  closeConnectionsWhenClosing(app);
+  closeConnectionsWhenClosing(app, options.isLeaving);
   app.setNotFoundHandler(({ method, url }) => {
     // The routes of FHIR take every path and the usual methods; what is left are methods such as PROPFIND.
     if (/^\/fhir(?:[/?]|$)/.test(url)) throw methodNotAllowed(method, FHIR_METHODS);

@@ -168,11 +168,8 @@ test('MedplumClient calls operations', async (t) => {
 test('MedplumClient stores documents, and gets their bytes', async (t) => {
   const client = await startClient(t);
   const text = 'Zażółć gęślą jaźń.';
-  // A filename would go into `_filename`, which FHIR does not know; and an upload is not sent back unless that is asked for.
-  const binary = await client.createBinary(
-    { data: text, contentType: 'text/plain; charset=utf-8' },
-    { headers: { prefer: 'return=representation' } },
-  );
+  // A filename would go into `_filename`, which FHIR does not know.
+  const binary = await client.createBinary({ data: text, contentType: 'text/plain; charset=utf-8' });
   t.match(binary, { resourceType: 'Binary', contentType: 'text/plain; charset=utf-8' });
   const bytes = await client.download(client.fhirUrl('Binary', binary.id), { headers: { accept: 'text/plain' } });
   t.equal(await bytes.text(), text);

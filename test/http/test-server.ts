@@ -7,6 +7,7 @@ import type { Bundle, OperationOutcome, Resource } from '@medplum/fhirtypes';
 import type { Test } from 'tap';
 import { startServer } from '../../src/app.ts';
 import { readConfig } from '../../src/config.ts';
+import { storeEnvironment } from './test-store.ts';
 
 interface Answer {
   readonly status: number;
@@ -87,11 +88,13 @@ export const startTestServer = async (
   t: Test,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<TestServer> => {
+  const folder = environment['CONSILIUM_DATA'] ?? temporaryFolder(t);
   const config = readConfig({
     CONSILIUM_PORT: '0',
     CONSILIUM_LOG_LEVEL: 'silent',
     CONSILIUM_STORE_KEY: '5'.repeat(64),
-    CONSILIUM_DATA: environment['CONSILIUM_DATA'] ?? temporaryFolder(t),
+    CONSILIUM_DATA: folder,
+    ...storeEnvironment(t, folder),
     ...environment,
   });
   const running = await startServer(config);
