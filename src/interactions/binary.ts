@@ -3,9 +3,11 @@
  *
  * @see https://hl7.org/fhir/R4/binary.html#rest
  */
+import { decodedLength, decodedPieces } from '../fhir/base64.ts';
 import { FhirError, invalid, issue } from '../fhir/fhir-error.ts';
-import { membersOf } from '../fhir/json-members.ts';
+import { cutLargeString, STAND_IN } from '../fhir/large-string.ts';
 import { parseReference } from '../fhir/reference.ts';
+import { joinedText, type LargeText, type ResourceText } from '../fhir/resource-text.ts';
 import type { Version } from '../store/store.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
 import type { PreparedResource } from './prepare-write.ts';
@@ -25,7 +27,7 @@ const securityContext = (server: FhirServer, header: string | undefined): { secu
 /** The Binary that uploaded content becomes. Its JSON is never parsed: it is put together around the base64. */
 export const binaryOfContent = (
   server: FhirServer,
-  { bytes, contentType }: NonNullable<FhirRequest['content']>,
+  { base64, contentType }: NonNullable<FhirRequest['content']>,
   headers: FhirRequest['headers'],
 ): ((id: string) => PreparedResource) => {
   const members = { contentType, ...securityContext(server, headers['x-security-context']) };
@@ -34,39 +36,76 @@ export const binaryOfContent = (
   if (issues.length > 0) throw new FhirError(400, issues);
   const entries = server.indexEntries(value);
   const requires = server.refusesDanglingReferences ? referenced(server, headers['x-security-context']) : [];
-  const data = bytes.toString('base64');
-  const tail = `},${JSON.stringify(members).slice(1, -1)},"data":"${data}"}`;
+  const tail = joinedText([`},${JSON.stringify(members).slice(1, -1)},"data":"`, ...base64, '"}']);
   return (id) => {
     const head = `{"resourceType":"Binary","id":${JSON.stringify(id)},"meta":{`;
     return { resource: { type: 'Binary', id, head, tail }, entries, requires };
   };
 };
 
+/** The text of a Binary with its data, for which `STAND_IN` stands, once. */
+export const withData = ({ head, tail, ...reference }: ResourceText, data: LargeText): ResourceText => {
+  const [before = '', after] = String(tail).split(STAND_IN);
+  // A client may write its `meta` last.
+  if (after === undefined)
+    return { ...reference, tail, head: head.replace(STAND_IN, () => Buffer.concat(data.parts).toString('latin1')) };
+  return { ...reference, head, tail: textAround(before, data, after) };
+};
+
+/** Large as well, of the same memory: that may go elsewhere and come back in between. */
+const textAround = (before: string, data: LargeText, after: string): LargeText => ({
+  get parts() {
+    return [Buffer.from(before), ...data.parts, Buffer.from(after)];
+  },
+  set parts(parts) {
+    data.parts = parts.slice(1, -1);
+  },
+});
+
 const referenced = (server: FhirServer, header: string | undefined) => {
   const parsed = header === undefined ? undefined : parseReference(header, server.baseUrl);
   return parsed?.kind === 'local' ? [{ type: parsed.type, id: parsed.id }] : [];
 };
 
-interface Content {
+interface StoredContent {
   readonly contentType: string;
-  readonly bytes: Buffer;
   readonly securityContext?: string;
+  /** In bytes. */
+  readonly length: number;
+  /** From `start` to before `end`. */
+  pieces(start: number, end: number): Iterable<Buffer>;
 }
 
-const contentOf = (version: Version): Content => {
-  const text = version.text.toString();
-  const members = new Map(membersOf(text).map(({ key, value }) => [key, value]));
-  const raw = (key: string): string | undefined => {
-    const span = members.get(key);
-    return span === undefined ? undefined : text.slice(span.start, span.end);
-  };
-  const { reference } = JSON.parse(raw('securityContext') ?? '{}') as { reference?: string };
-  const quoted = raw('data') ?? '""';
-  // Escapes are possible and rare; without them the long text need not be parsed.
-  const data = quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1);
+type ContentBytes = Pick<StoredContent, 'length' | 'pieces'>;
+
+const inMemory = (bytes: Buffer): ContentBytes => ({
+  length: bytes.length,
+  pieces: (start, end) => [bytes.subarray(start, end)],
+});
+
+/** Decoded step by step if it can be; white space within it comes from elsewhere, and shifts the groups. */
+const inSteps = (base64: Buffer): ContentBytes => {
+  const length = decodedLength(base64);
+  if (length === undefined) return inMemory(Buffer.from(base64.toString('latin1'), 'base64'));
+  return { length, pieces: (start, end) => decodedPieces(base64, start, end) };
+};
+
+interface BinaryValue {
+  readonly contentType?: string;
+  readonly securityContext?: { readonly reference?: string };
+  readonly data?: string;
+}
+
+const contentOf = ({ text }: Version): StoredContent => {
+  const cut = cutLargeString(text);
+  const value = JSON.parse(cut?.text ?? text.toString()) as BinaryValue;
+  const isCut = cut !== undefined && value.data === STAND_IN;
+  // Escapes are possible, but rare; so is a large string elsewhere.
+  const { data = '' } = cut === undefined || isCut ? value : (JSON.parse(text.toString()) as BinaryValue);
+  const { reference } = value.securityContext ?? {};
   return {
-    contentType: JSON.parse(raw('contentType') ?? '"application/octet-stream"') as string,
-    bytes: Buffer.from(data, 'base64'),
+    contentType: value.contentType ?? 'application/octet-stream',
+    ...(isCut ? inSteps(text.subarray(cut.large.start, cut.large.end)) : inMemory(Buffer.from(data, 'base64'))),
     ...(reference === undefined ? {} : { securityContext: reference }),
   };
 };
@@ -108,20 +147,22 @@ export const contentResponse = (
   whole: FhirResponse,
 ): FhirResponse | undefined => {
   if (wantsContent === undefined || version.type !== 'Binary') return undefined;
-  const { contentType, bytes, securityContext: context } = contentOf(version);
+  const { contentType, length, pieces, securityContext: context } = contentOf(version);
   if (!wantsContent(contentType)) return undefined;
   // Versions are weak validators, and `If-Range` wants a strong one: with it, the whole is the right answer.
   const isPart = method === 'GET' && headers['if-range'] === undefined;
-  const range = isPart ? askedRange(headers['range'], bytes.length) : undefined;
+  const range = isPart ? askedRange(headers['range'], length) : undefined;
   if (range === 'unsatisfiable') {
-    const text = `Range: '${headers['range']}' is beyond the ${bytes.length} bytes of this content`;
-    throw new FhirError(416, [issue('value', text)], { 'content-range': `bytes */${bytes.length}` });
+    const text = `Range: '${headers['range']}' is beyond the ${length} bytes of this content`;
+    throw new FhirError(416, [issue('value', text)], { 'content-range': `bytes */${length}` });
   }
+  const { body: _json, ...rest } = whole;
+  const { start, end } = range ?? { start: 0, end: length - 1 };
   return {
-    ...whole,
+    ...rest,
     status: range === undefined ? 200 : 206,
     headers: {
-      ...whole.headers,
+      ...rest.headers,
       'accept-ranges': 'bytes',
       vary: 'accept',
       // Content comes from elsewhere: a browser must neither guess what it is nor run it as a page of this server.
@@ -129,9 +170,12 @@ export const contentResponse = (
       'content-security-policy': "sandbox; default-src 'none'",
       ...(ACTIVE.test(contentType.toLowerCase()) ? { 'content-disposition': 'attachment' } : {}),
       ...(context === undefined ? {} : { 'x-security-context': headerText(context) }),
-      ...(range === undefined ? {} : { 'content-range': `bytes ${range.start}-${range.end}/${bytes.length}` }),
+      ...(range === undefined ? {} : { 'content-range': `bytes ${range.start}-${range.end}/${length}` }),
     },
-    contentType: headerText(contentType) || 'application/octet-stream',
-    body: range === undefined ? bytes : bytes.subarray(range.start, range.end + 1),
+    content: {
+      contentType: headerText(contentType) || 'application/octet-stream',
+      length: end + 1 - start,
+      pieces: () => pieces(start, end + 1),
+    },
   };
 };

@@ -7,6 +7,7 @@
  */
 import { gone, invalid, multipleMatches, notFound, preconditionFailed } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
+import type { PageKey, SearchQuery } from '../search/search-query.ts';
 import type { Expectation, IfMatch, Store, Version } from '../store/store.ts';
 import type { FhirServer } from './fhir-request.ts';
 import { pairsOf, parseCriteria, queryOf } from './parse-request.ts';
@@ -94,6 +95,19 @@ export const resolvedCriteria = async (
   return { match: found[0], expectation: { query, found } };
 };
 
+/** What a query finds, up to its count. The resources themselves may be large, and come page by page. */
+const foundReferences = async ({ store, limits }: FhirServer, query: SearchQuery): Promise<Reference[]> => {
+  const found: Reference[] = [];
+  for (let after: PageKey | undefined; ; ) {
+    const count = query.count - found.length;
+    const page = { ...query, count, bytes: limits.answerBytes, ...(after === undefined ? {} : { after }) };
+    const { items, next } = await store.search(page);
+    for (const { type, id } of items) found.push({ type, id });
+    if (next === undefined || found.length >= query.count) return found;
+    after = next;
+  }
+};
+
 /**
  * Finds what a conditional delete is about: one resource, or, if the server is configured so, several up to a limit.
  * Throws a FhirError 412 for more, 400 for unusable criteria.
@@ -108,13 +122,12 @@ export const resolvedDeletes = async (
   const { conditionalDelete, conditionalDeleteLimit } = server.limits;
   const limit = conditionalDelete === 'multiple' ? conditionalDeleteLimit : 1;
   const query = { ...parseCriteria(server, type, criteria, 'DELETE'), count: limit + 1 };
-  const { items } = await server.store.search(query);
+  const items = await foundReferences(server, query);
   if (items.length > limit) {
     const variable = limit === 1 ? 'CONSILIUM_CONDITIONAL_DELETE' : 'CONSILIUM_CONDITIONAL_DELETE_LIMIT';
     throw multipleMatches(`DELETE: more than ${limit} ${type} resources match '${criteria}' (${variable})`);
   }
-  const matches = items.map(({ type, id }) => ({ type, id }));
-  return { matches, expectation: { query, found: matches } };
+  return { matches: items, expectation: { query, found: items } };
 };
 
 /** The current version of a resource that is to be changed. Throws a FhirError 404, 410, or 412 if it is another than `ifMatch`. */

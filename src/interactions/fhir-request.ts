@@ -22,8 +22,10 @@ export interface FhirRequest {
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** JSON, or the form of a `POST _search`; undefined without a body. */
   readonly body?: string;
-  /** What is uploaded as the content of a Binary, in place of a body. */
-  readonly content?: { readonly bytes: Buffer; readonly contentType: string };
+  /** Of a Binary as JSON: the bytes of its large string, for which `STAND_IN` stands in `body`. */
+  readonly large?: Buffer;
+  /** What is uploaded as the content of a Binary, in place of a body: its base64, in parts, not empty. */
+  readonly content?: { readonly base64: readonly Uint8Array[]; readonly contentType: string };
   /** Of a read of a Binary: whether the client wants content of this type as it is, and not as JSON. */
   wantsContent?(contentType: string): boolean;
   /** Whether the client has left, so that nobody will read the answer. */
@@ -32,16 +34,23 @@ export interface FhirRequest {
   visibleError?(error: unknown): FhirError;
 }
 
+/** Bytes that may be many, made piece by piece when they are sent. */
+interface Content {
+  readonly contentType: string;
+  readonly length: number;
+  pieces(): Iterable<Buffer>;
+}
+
 export interface FhirResponse {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** When the resource in question changed last, in milliseconds since 1970 UTC; the header has only seconds. */
   readonly lastUpdated?: number;
-  /** A resource as JSON in UTF-8, or what `contentType` says. */
+  /** A resource as JSON in UTF-8. */
   readonly body?: string | Buffer;
-  /** Undefined for FHIR JSON. */
-  readonly contentType?: string;
+  /** The content of a Binary, in place of a body. */
+  readonly content?: Content;
   /** An OperationOutcome about the interaction, as JSON, in place of a body. */
   readonly outcome?: string;
 }
@@ -50,6 +59,10 @@ export interface FhirResponse {
 export interface Limits {
   readonly jsonDepth: number;
   readonly bundleEntries: number;
+  /** For the reads of a batch or transaction together. */
+  readonly bundleMilliseconds: number;
+  /** The most bytes of resources in one answer. */
+  readonly answerBytes: number;
   readonly searchDefaultCount: number;
   readonly searchMaximumCount: number;
   readonly searchValues: number;
@@ -86,7 +99,7 @@ export interface FhirServer {
     facts: { expectedType?: string; integralDecimals: ReadonlySet<string> },
   ): readonly Issue[];
   /** The FHIRPath invariants of R4 that a resource, valid otherwise, breaks; they cost too much for every write. */
-  checkInvariants?(resource: Record<string, unknown>): readonly Issue[];
+  checkInvariants?(resource: Record<string, unknown>): Promise<readonly Issue[]>;
   indexEntries(resource: { resourceType: string }): IndexEntry[];
   readonly fhirPathPatched: FhirPathPatch;
   /** The own search parameters, and the job that indexes by them. */

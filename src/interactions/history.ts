@@ -66,7 +66,10 @@ const unknown = (name: string): FhirError =>
     : notSupported(`A history has no parameter '${name}'; possible: _count, _since, _at, _summary, _elements`);
 
 const askedOf = ({ limits }: FhirServer, pairs: readonly Pair[], isLenient: boolean): Asked => {
-  const page: { -readonly [Key in keyof HistoryPage]: HistoryPage[Key] } = { count: limits.searchDefaultCount };
+  const page: { -readonly [Key in keyof HistoryPage]: HistoryPage[Key] } = {
+    count: limits.searchDefaultCount,
+    bytes: limits.answerBytes,
+  };
   const used: Pair[] = [];
   for (const pair of pairs) {
     const [name, value] = pair;

@@ -11,6 +11,9 @@ export interface Preferences {
   readonly handling: 'strict' | 'lenient';
 }
 
+/** In an `Accept` header. */
+const FHIR_JSON = /application\/fhir\+json/i;
+
 const RETURNS = ['representation', 'minimal', 'OperationOutcome'] as const;
 const HANDLINGS = ['strict', 'lenient'] as const;
 
@@ -30,8 +33,13 @@ export const preferencesOf = ({ headers, content }: FhirRequest): Preferences =>
   // Of a preference that stands twice, the first counts: RFC 7240, section 2.
   const given = new Map(pairs.reverse());
   return {
-    // Who uploads bytes does not want them back as base64.
-    return: chosen('return', given.get('return'), RETURNS, content === undefined ? 'representation' : 'minimal'),
+    // Who uploads bytes does not want them back as base64, unless that is what is asked for.
+    return: chosen(
+      'return',
+      given.get('return'),
+      RETURNS,
+      content === undefined || FHIR_JSON.test(headers['accept'] ?? '') ? 'representation' : 'minimal',
+    ),
     handling: chosen('handling', given.get('handling'), HANDLINGS, 'strict'),
   };
 };

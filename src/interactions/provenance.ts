@@ -8,7 +8,7 @@ import { FhirError, invalid } from '../fhir/fhir-error.ts';
 import { membersOf } from '../fhir/json-members.ts';
 import { type JsonText, parseJson } from '../fhir/json-text.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
-import { stampedText } from '../fhir/resource-text.ts';
+import { isStamped } from '../fhir/resource-text.ts';
 import type { Expectation, Version, Write } from '../store/store.ts';
 import type { Resolution } from './commit-resolved.ts';
 import { absence } from './conditions.ts';
@@ -47,7 +47,7 @@ const withTargets = ({ text }: JsonText, targets: readonly string[]): string => 
 type Saving = Extract<Write, { kind: 'create' | 'update' }>;
 
 const isSame = ({ resource }: Saving, { isDeleted, text, ...stamp }: Version): boolean =>
-  !isDeleted && text.equals(Buffer.from(stampedText(resource, stamp)));
+  !isDeleted && isStamped(text, resource, stamp);
 
 interface Foreseen {
   readonly write: Write;

@@ -1,7 +1,7 @@
 /** Answers about single resources: their headers, and the body that the client prefers. */
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 import { referenceText } from '../fhir/reference.ts';
-import { type ResourceText, stampedText } from '../fhir/resource-text.ts';
+import { type ResourceText, stampedBytes } from '../fhir/resource-text.ts';
 import type { Version, Written } from '../store/store.ts';
 import type { FhirResponse, FhirServer } from './fhir-request.ts';
 import type { Preferences } from './preferences.ts';
@@ -50,8 +50,8 @@ export const matchedResponse = (
 };
 
 /** The text of what was written; `unchanged` has the stamp that it had. */
-const writtenText = (resource: ResourceText, { version, lastUpdated }: Written): string =>
-  stampedText(resource, { version, lastUpdated });
+const writtenText = (resource: ResourceText, { version, lastUpdated }: Written): Buffer =>
+  stampedBytes(resource, { version, lastUpdated });
 
 /** The answer to a create or update. */
 export const writtenResponse = (

@@ -3,16 +3,19 @@
  *
  * @see https://hl7.org/fhir/R4/http.html#search
  */
+import type { Issue } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 import { referenceText } from '../fhir/reference.ts';
 import type { ParsedSearch, SearchScope } from '../search/parse-search.ts';
 import type { Version } from '../store/store.ts';
+import { bytesBeside, cutIssues, pageBytes } from './answer-bytes.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import type { FhirRequest, FhirResponse, FhirServer, Interaction } from './fhir-request.ts';
 import { PAGE, pagingOf } from './page-links.ts';
 import { ofType, type Pair, pairsOf, parsedSearch } from './parse-request.ts';
 import { preferencesOf } from './preferences.ts';
 import { shownText } from './shown-part.ts';
+import { stablePage } from './stable-page.ts';
 
 /** Parameters that HTTP handles. */
 const OF_HTTP = new Set([PAGE, '_format', '_pretty']);
@@ -33,16 +36,8 @@ const entryOf = (
   search: { mode },
 });
 
-const outcomeEntries = (parsed: ParsedSearch, isCut: boolean, limit: number): BundleEntry[] => {
-  const text = `More than ${limit} resources are included; the rest is left out (CONSILIUM_SEARCH_INCLUDES)`;
-  const issues = [
-    ...parsed.warnings,
-    ...(isCut ? [{ severity: 'warning', code: 'too-costly', diagnostics: text } as const] : []),
-  ];
-  return issues.length === 0
-    ? []
-    : [{ resource: JSON.stringify(operationOutcome(issues)), search: { mode: 'outcome' } }];
-};
+const outcomeEntries = (issues: readonly Issue[]): BundleEntry[] =>
+  issues.length === 0 ? [] : [{ resource: JSON.stringify(operationOutcome(issues)), search: { mode: 'outcome' } }];
 
 const answer = (body: string): FhirResponse => ({ status: 200, headers: {}, body });
 
@@ -64,19 +59,17 @@ export const searchIn = async (
   const total = isCount || parsed.total !== 'none' ? { total: await server.store.count(query) } : {};
   const { after, self, links } = pagingOf(server.pageTokens, url, used, pairs);
   if (isCount)
-    return answer(
-      bundleText({ type: 'searchset', ...total, links: [self], entries: outcomeEntries(parsed, false, 0) }),
-    );
-  const { items, next } = await server.store.search({ ...query, ...(after === undefined ? {} : { after }) });
-  const limit = server.limits.searchIncludes;
+    return answer(bundleText({ type: 'searchset', ...total, links: [self], entries: outcomeEntries(parsed.warnings) }));
+  const bytes = pageBytes(server, includes.length > 0);
+  const { items, next } = await stablePage(server, { ...query, bytes }, after);
   const related =
     includes.length === 0 || items.length === 0
-      ? { items: [], isCut: false }
-      : await server.store.related(items, includes, limit);
+      ? { items: [], isCut: false, isOverBytes: false }
+      : await server.store.related(items, includes, server.limits.searchIncludes, bytesBeside(server, items));
   const entries = [
     ...items.map((version) => entryOf(server, version, parsed, 'match')),
     ...related.items.map((version) => entryOf(server, version, parsed, 'include')),
-    ...outcomeEntries(parsed, related.isCut, limit),
+    ...outcomeEntries([...parsed.warnings, ...cutIssues(server, related, 'are included')]),
   ];
   return answer(bundleText({ type: 'searchset', ...total, links: links(next), entries }));
 };

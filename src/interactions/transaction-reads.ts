@@ -6,26 +6,37 @@
  */
 import { gone } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
+import type { BundleBudget } from './bundle-budget.ts';
 import { errorEntry, type RequestEntry, requestOf, responseEntry, withoutBody } from './bundle-entry.ts';
 import type { BundleEntry } from './bundle-text.ts';
-import type { FhirRequest, FhirServer } from './fhir-request.ts';
+import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
 import type { Preferences } from './preferences.ts';
 import { matchedResponse } from './respond.ts';
 import { inEntry, type PlannedEntry } from './transaction-plan.ts';
 
+const readAnswer = async (server: FhirServer, request: FhirRequest): Promise<FhirResponse> => {
+  const answer = await server.answer(request);
+  return request.method === 'HEAD' ? withoutBody(answer) : answer;
+};
+
 /** Tries the reads, but those of what the transaction writes. Throws a FhirError that names the entry. */
-export const checkReads = async (server: FhirServer, planned: readonly PlannedEntry[]): Promise<void> => {
+export const checkReads = async (
+  server: FhirServer,
+  planned: readonly PlannedEntry[],
+  budget: BundleBudget,
+): Promise<void> => {
   const writes = new Map(
     planned.flatMap(({ kind, written }) => written.map((reference) => [referenceText(reference), kind] as const)),
   );
   for (const { entry, kind } of planned) {
     if (kind !== 'read') continue;
+    await budget.turn();
     await inEntry(entry, async () => {
       const request = requestOf(entry, server.baseUrl);
       const target = request.path.split('/').slice(0, 2).join('/');
       const write = writes.get(target);
       if (write === 'delete' && target === request.path) throw gone(`this transaction deletes ${target}`);
-      if (write === undefined) await server.answer(request);
+      if (write === undefined) await budget.answer('read', () => readAnswer(server, request));
     });
   }
 };
@@ -34,11 +45,13 @@ export const checkReads = async (server: FhirServer, planned: readonly PlannedEn
 export const readEntry = async (
   server: FhirServer,
   entry: RequestEntry,
+  budget: BundleBudget,
   { visibleError }: FhirRequest,
 ): Promise<BundleEntry> => {
+  await budget.turn();
   try {
-    const answer = await server.answer(requestOf(entry, server.baseUrl));
-    return responseEntry(server, entry.request.method === 'HEAD' ? withoutBody(answer) : answer);
+    const request = requestOf(entry, server.baseUrl);
+    return responseEntry(server, await budget.answer('read', () => readAnswer(server, request)));
   } catch (error) {
     return errorEntry(error, visibleError);
   }
@@ -49,9 +62,10 @@ export const matchedEntry = async (
   server: FhirServer,
   reference: Reference,
   preferences: Preferences,
+  budget: BundleBudget,
 ): Promise<BundleEntry> => {
   const version = await server.store.read(reference);
   if (version === undefined) throw new Error(`${referenceText(reference)} was found and is not there`);
   const answer = matchedResponse(server, version, preferences.return);
-  return responseEntry(server, version.isDeleted ? withoutBody(answer) : answer);
+  return responseEntry(server, budget.fitted(version.isDeleted ? withoutBody(answer) : answer));
 };

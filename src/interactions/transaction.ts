@@ -8,6 +8,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FhirError, type Issue } from '../fhir/fhir-error.ts';
 import { parseJson } from '../fhir/json-text.ts';
 import { type IfMatch, RefusedWrite, type Write, type Written } from '../store/store.ts';
+import { type BundleBudget, createBundleBudget, readingTime } from './bundle-budget.ts';
 import { entryIssues, type RequestEntry, responseEntry } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
@@ -16,7 +17,7 @@ import { deletedResponse } from './delete.ts';
 import type { FhirRequest, FhirResponse, FhirServer } from './fhir-request.ts';
 import { patchDocument, patchOfEntry, patchWrite } from './patch.ts';
 import { type Preferences, preferencesOf } from './preferences.ts';
-import { preparedResource, validResource } from './prepare-write.ts';
+import { checkWhole, preparedResource, validResource } from './prepare-write.ts';
 import { checkProvenance, withProvenance } from './provenance.ts';
 import { withoutReferrers } from './referrers.ts';
 import { writtenResponse } from './respond.ts';
@@ -62,6 +63,7 @@ const writesOf = async (
   const { type, id } = reference;
   const json = parseJson(rewrittenLinks(entry.text ?? '', type, entry.fullUrl, replacements), server.limits.jsonDepth);
   const value = validResource(server, json, type, kind === 'update' && !isFoundByCriteria ? id : undefined);
+  if (kind === 'update') checkWhole(value);
   const prepared = preparedResource(server, json, value, id);
   return [kind === 'update' ? { kind, ...prepared, ...condition } : { kind: 'create', ...prepared }];
 };
@@ -107,13 +109,14 @@ const writtenEntry = (
   { kind, writes }: WritingEntry,
   written: readonly Written[],
   preferences: Preferences,
+  budget: BundleBudget,
 ): BundleEntry => {
   const [write] = writes;
   const [first] = written;
   if (kind === 'delete') return responseEntry(server, deletedResponse(written));
   if (write === undefined || first === undefined || !('resource' in write))
     throw new Error('A commit answered other writes than it was given');
-  return responseEntry(server, writtenResponse(server, first, write.resource, preferences.return));
+  return responseEntry(server, budget.fitted(writtenResponse(server, first, write.resource, preferences.return)));
 };
 
 export const transaction = async (
@@ -121,16 +124,20 @@ export const transaction = async (
   request: FhirRequest,
   entries: readonly RequestEntry[],
 ): Promise<FhirResponse> => {
+  const { limits } = server;
   const preferences = preferencesOf(request);
   checkProvenance(server, request);
   const ids = entries.map(() => server.newId());
   const provenanceId = server.newId();
   let writing: WritingEntry[] = [];
+  // The reads are made twice: before the commit, when the whole can still be refused, and after it.
+  const half = limits.bundleMilliseconds / 2;
+  const isCheckTimeOver = readingTime(half);
 
   const resolve = async (): Promise<Resolution<WritingEntry[]>> => {
     const { entries: planned, expected, replacements } = await transactionPlan(server, entries, ids);
     writing = await writingEntries(server, planned, replacements);
-    await checkReads(server, planned);
+    await checkReads(server, planned, createBundleBudget(limits, isCheckTimeOver));
     const writes = writing.flatMap((item) => item.writes);
     const resolution = { writes, expected, madeOfCurrent: madeOfCurrent(writing), plan: writing };
     return withProvenance(server, request, await withoutReferrers(server, resolution), provenanceId);
@@ -142,15 +149,20 @@ export const transaction = async (
     throw refused === undefined ? error : new FhirError(error.status, entryIssues(refused.entry, error.issues));
   });
 
-  let next = 0;
+  const budget = createBundleBudget(limits, readingTime(half));
   const answers: BundleEntry[] = [];
+  // Reads first: they were found to fit, and what was written need not be shown.
+  for (const { entry, kind } of plan)
+    if (kind === 'read') answers[entry.index] = await readEntry(server, entry, budget, request);
+  let next = 0;
   for (const item of plan) {
     const { entry, kind, reference, writes } = item;
     const own = written.slice(next, next + writes.length);
     next += writes.length;
-    if (kind === 'read') answers[entry.index] = await readEntry(server, entry, request);
-    else if (item.isMatched) answers[entry.index] = await matchedEntry(server, reference, preferences);
-    else answers[entry.index] = writtenEntry(server, item, own, preferences);
+    if (kind === 'read') continue;
+    await budget.turn();
+    if (item.isMatched) answers[entry.index] = await matchedEntry(server, reference, preferences, budget);
+    else answers[entry.index] = writtenEntry(server, item, own, preferences, budget);
   }
   return { status: 200, headers: {}, body: bundleText({ type: 'transaction-response', entries: answers }) };
 };

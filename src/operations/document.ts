@@ -9,6 +9,7 @@ import { FhirError, gone, invalid, issue, notFound, tooCostly } from '../fhir/fh
 import { parseJson } from '../fhir/json-text.ts';
 import { referenceText } from '../fhir/reference.ts';
 import { stampedText } from '../fhir/resource-text.ts';
+import { answerTooLarge, bytesBeside } from '../interactions/answer-bytes.ts';
 import type { FhirResponse, FhirServer, Interaction } from '../interactions/fhir-request.ts';
 import { preparedResource } from '../interactions/prepare-write.ts';
 import { entityTag, versionPath } from '../interactions/respond.ts';
@@ -32,14 +33,13 @@ const partsOf = async (server: FhirServer, composition: Version): Promise<Versio
   const { bundleEntries } = server.limits;
   if (references.length >= bundleEntries)
     throw tooCostly(`The document would have more than ${bundleEntries} entries (CONSILIUM_BUNDLE_ENTRIES)`);
-  const found = new Map(
-    (
-      await readAll(
-        server,
-        references.filter(({ type }) => server.isResourceType(type)),
-      )
-    ).map((version) => [referenceText(version), version]),
+  const { items, isOverBytes } = await readAll(
+    server,
+    references.filter(({ type }) => server.isResourceType(type)),
+    bytesBeside(server, [composition]),
   );
+  if (isOverBytes) throw answerTooLarge(server);
+  const found = new Map(items.map((version) => [referenceText(version), version]));
   const missing = references.map(referenceText).filter((name) => !found.has(name));
   if (missing.length > 0)
     throw new FhirError(

@@ -6,9 +6,10 @@
  * @see https://hl7.org/fhir/R4/patient-operation-everything.html
  */
 import { createHash } from 'node:crypto';
-import { gone, invalid, notFound } from '../fhir/fhir-error.ts';
+import { gone, type Issue, invalid, notFound } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
+import { bytesBeside, cutIssues, pageBytes } from '../interactions/answer-bytes.ts';
 import { type BundleEntry, bundleText, type Link } from '../interactions/bundle-text.ts';
 import { compartmentScope } from '../interactions/compartment-search.ts';
 import type { FhirServer, Interaction } from '../interactions/fhir-request.ts';
@@ -106,7 +107,8 @@ const checkPatient = async ({ store }: FhirServer, id: string): Promise<void> =>
 interface Found {
   readonly matches: readonly Version[];
   readonly supporting: readonly Version[];
-  readonly isCut: boolean;
+  /** Whether more is referred to, and whether that did not fit. */
+  readonly cut: { readonly isCut: boolean; readonly isOverBytes: boolean };
   readonly next?: PageKey;
 }
 
@@ -134,9 +136,11 @@ const foundOf = async (
     searches,
     sort: [],
     count,
+    bytes: pageBytes(server, true),
     ...(after === undefined ? {} : { after: key }),
   });
   const ofPatients = id === undefined ? page.items.filter((item) => isOfPatient(server, item, members)) : page.items;
+  const matches = ofPatients.filter(isWanted);
   const earlier = shownKeys(String(shown));
   const isShown = new Set(earlier);
   const referenced = await referencedFrom(
@@ -147,24 +151,44 @@ const foundOf = async (
       (reference.type !== 'Binary' || isWanted(reference)) &&
       !isShown.has(shownKey(reference)),
     server.limits.searchIncludes,
+    bytesBeside(server, matches),
   );
   const supporting = referenced.items.filter(
     (item) => isWanted(item) && (since === undefined || item.lastUpdated >= since.lo),
   );
   const keys = [...earlier, ...supporting.map(shownKey)].slice(-SHOWN_MOST).join('');
   return {
-    matches: ofPatients.filter(isWanted),
+    matches,
     supporting,
-    isCut: referenced.isCut,
+    cut: referenced,
     ...(page.next === undefined ? {} : { next: [keys, ...page.next] }),
   };
 };
 
-const cutEntry = (limit: number): BundleEntry => {
-  const diagnostics = `More than ${limit} resources are referred to; the rest is left out (CONSILIUM_SEARCH_INCLUDES)`;
-  const outcome = operationOutcome([{ severity: 'warning', code: 'too-costly', diagnostics }]);
-  return { resource: JSON.stringify(outcome), search: { mode: 'outcome' } };
+/** So long pages are passed over that have nothing to show, as where few of the resources are of the types asked for. */
+const PASSED_MILLISECONDS = 2000;
+
+/** One page with something to show, if one is found in time. */
+const shownOf = async (
+  server: FhirServer,
+  id: string | undefined,
+  asked: Asked,
+  after: PageKey | undefined,
+): Promise<Found> => {
+  const end = performance.now() + PASSED_MILLISECONDS;
+  for (let from = after; ; ) {
+    const found = await foundOf(server, id, asked, from);
+    const { matches, supporting, cut, next } = found;
+    const isEmpty = matches.length === 0 && supporting.length === 0 && !cut.isCut;
+    if (!isEmpty || next === undefined || performance.now() > end) return found;
+    from = next;
+  }
 };
+
+const cutEntry = (issues: readonly Issue[]): BundleEntry => ({
+  resource: JSON.stringify(operationOutcome(issues)),
+  search: { mode: 'outcome' },
+});
 
 /** `Patient/$everything`, `Patient/[id]/$everything`. Fails with a FhirError 400, 404 or 410. */
 export const everything: Interaction<OperationTarget> = async (server, request, { id }) => {
@@ -182,7 +206,7 @@ export const everything: Interaction<OperationTarget> = async (server, request, 
   const tokenScope = linkOf('self').url;
   const token = singleOf(tokens, PAGE);
   const after = token === undefined ? undefined : (server.pageTokens.read(token, tokenScope).at(-1) ?? undefined);
-  const { matches, supporting, isCut, next } = await foundOf(server, id, asked, after);
+  const { matches, supporting, cut, next } = await shownOf(server, id, asked, after);
   const entryOf =
     (mode: 'match' | 'include') =>
     (version: Version): BundleEntry => ({
@@ -197,7 +221,7 @@ export const everything: Interaction<OperationTarget> = async (server, request, 
   const entries = [
     ...matches.map(entryOf('match')),
     ...supporting.map(entryOf('include')),
-    ...(isCut ? [cutEntry(server.limits.searchIncludes)] : []),
+    ...(cut.isCut ? [cutEntry(cutIssues(server, cut, 'are referred to'))] : []),
   ];
   return { status: 200, headers: {}, body: bundleText({ type: 'searchset', links, entries }) };
 };

@@ -1,6 +1,7 @@
 /** Resources in groups of the same code, and of each group the latest. */
 import { tooCostly } from '../fhir/fhir-error.ts';
 import { referenceText } from '../fhir/reference.ts';
+import { answerTooLarge } from '../interactions/answer-bytes.ts';
 import { type BundleEntry, bundleText } from '../interactions/bundle-text.ts';
 import type { FhirResponse, FhirServer } from '../interactions/fhir-request.ts';
 import type { PageKey, SearchQuery } from '../search/search-query.ts';
@@ -10,16 +11,20 @@ import type { Version } from '../store/store.ts';
 const MOST = 10_000;
 const PAGE_COUNT = 500;
 
-/** All matches, in order. Fails with a FhirError 422 if there are more than 10,000. */
+/** All matches, in order. Fails with a FhirError 422 if there are more than 10,000, or than fit into an answer. */
 export const allMatches = async (server: FhirServer, query: Omit<SearchQuery, 'count'>): Promise<Version[]> => {
   const found: Version[] = [];
+  let left = server.limits.answerBytes;
   for (let after: PageKey | undefined; ; ) {
     const page = await server.store.search({
       ...query,
       count: PAGE_COUNT,
+      bytes: left,
       ...(after === undefined ? {} : { after }),
     });
     found.push(...page.items);
+    left = page.items.reduce((room, { text }) => room - text.length, left);
+    if (left < 0) throw answerTooLarge(server);
     after = page.next;
     if (after === undefined) return found;
     if (found.length >= MOST) throw tooCostly(`More than ${MOST} resources match; ask for fewer, such as by category`);

@@ -2,7 +2,7 @@
 import { stringEnd } from '../fhir/json-text.ts';
 import { parseReference, type Reference, referenceText } from '../fhir/reference.ts';
 import type { FhirServer } from '../interactions/fhir-request.ts';
-import type { Version } from '../store/store.ts';
+import type { Related, Version } from '../store/store.ts';
 
 /** The most ids of one search. */
 const IDS = 500;
@@ -25,9 +25,20 @@ export const localReferences = (text: string, baseUrl: string): Reference[] => {
   return [...found.values()];
 };
 
-/** The current versions of those that are there, by type. */
-export const readAll = async ({ store }: FhirServer, references: readonly Reference[]): Promise<Version[]> => {
+/** What was found; `isOverBytes` says whether there is more that did not fit into the bytes. */
+interface ReadAll {
+  readonly items: readonly Version[];
+  readonly isOverBytes: boolean;
+}
+
+/** The current versions of those that are there, by type, with at most `bytes` together. */
+export const readAll = async (
+  { store }: FhirServer,
+  references: readonly Reference[],
+  bytes: number,
+): Promise<ReadAll> => {
   const found: Version[] = [];
+  let left = bytes;
   for (let at = 0; at < references.length; at += IDS) {
     const chunk = references.slice(at, at + IDS);
     const types = Map.groupBy(chunk, ({ type }) => type);
@@ -35,24 +46,33 @@ export const readAll = async ({ store }: FhirServer, references: readonly Refere
       type,
       clauses: [{ kind: 'id' as const, values: list.map(({ id }) => id) }],
     }));
-    found.push(...(await store.search({ searches, sort: [], count: chunk.length })).items);
+    const { items, next } = await store.search({ searches, sort: [], count: chunk.length, bytes: Math.max(0, left) });
+    for (const item of items) {
+      left -= item.text.length;
+      // A page has one resource at least.
+      if (left < 0) return { items: found, isOverBytes: true };
+      found.push(item);
+    }
+    if (next !== undefined) return { items: found, isOverBytes: true };
   }
-  return found;
+  return { items: found, isOverBytes: false };
 };
 
 /**
- * All that `from` leads to over references to resources that `isWanted`, and over theirs, each once, at most `limit`.
- * `isCut` says whether there may be more.
+ * All that `from` leads to over references to resources that `isWanted`, and over theirs, each once, at most `limit`
+ * with at most `bytes` together. `isCut` says whether there may be more, `isOverBytes` whether that did not fit.
  */
 export const referencedFrom = async (
   server: FhirServer,
   from: readonly Version[],
   isWanted: (reference: Reference) => boolean,
   limit: number,
-): Promise<{ items: readonly Version[]; isCut: boolean }> => {
+  bytes: number,
+): Promise<Related> => {
   const asked = new Set<string>(from.map(referenceText));
   const items: Version[] = [];
   let isCut = false;
+  let left = bytes;
   for (let next: readonly Version[] = from; next.length > 0; ) {
     const references: Reference[] = [];
     for (const { text } of next)
@@ -64,8 +84,11 @@ export const referencedFrom = async (
       }
     const room = limit - items.length;
     isCut ||= references.length > room;
-    next = room === 0 ? [] : await readAll(server, references.slice(0, room));
-    items.push(...next);
+    const found = await readAll(server, references.slice(0, room), left);
+    items.push(...found.items);
+    if (found.isOverBytes) return { items, isCut: true, isOverBytes: true };
+    left = found.items.reduce((rest, { text }) => rest - text.length, left);
+    next = found.items;
   }
-  return { items, isCut };
+  return { items, isCut, isOverBytes: false };
 };

@@ -59,14 +59,14 @@ test('A history', async (t) => {
   t.test('tells on every page a safe next _since', async (t) => {
     const first = (await send('GET', '_history?_count=2')).json<Bundle>();
     const instant = first.meta?.lastUpdated ?? '';
-    t.equal(instant, first.entry?.[0]?.response?.lastModified, 'nothing newer was there');
+    t.ok(instant <= (first.entry?.[0]?.response?.lastModified ?? ''), 'not later than what is there');
     const made = (await send('POST', 'Patient', { body: { resourceType: 'Patient' } })).json<Patient>();
     const second = (await send('GET', nextOf(first) ?? '')).json<Bundle>();
     t.equal(second.meta?.lastUpdated, instant, 'also on the next page, which was read after another write');
     const since = (await send('GET', `_history?_since=${instant}&_count=3`)).json<Bundle>();
     t.ok(since.entry?.some(({ resource }) => resource?.id === made.id));
     const nothing = (await send('GET', 'Patient/p/_history?_since=2999-01-01T00:00:00Z')).json<Bundle>();
-    t.equal(nothing.meta?.lastUpdated?.slice(0, 4), String(new Date().getUTCFullYear()));
+    t.ok(Date.parse(nothing.meta?.lastUpdated ?? '') <= Date.now());
   });
 
   t.test('caps _count and shows the cap in the self link', async (t) => {

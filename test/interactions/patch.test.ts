@@ -33,12 +33,12 @@ const openServer = async (t: Test): Promise<PatchingServer> => {
     path: join(config.dataFolder, 'test.db'),
     key: derivedKey(config.storeKey, 'store'),
     checkBytes: config.storeCheckBytes,
-    searchThreads: 1,
+    searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     searchLimits: { milliseconds: 10_000, rows: 1_000_000 },
   });
   t.teardown(() => store.close());
   const server = createFhirServer(config, store, 'http://localhost/fhir');
-  return { ...server, fhirPathPatched: createFhirPathPatch(loadStructures()) };
+  return { ...server, fhirPathPatched: createFhirPathPatch(loadStructures(), config) };
 };
 
 const answerOf = async (

@@ -33,6 +33,24 @@ test('Resources are read and written one by one', async (t) => {
     for (const name of ['etag', 'last-modified']) t.equal(read.headers.get(name), created.headers.get(name), name);
   });
 
+  t.test('an update with a part of a resource is refused, as it would lose the rest', async (t) => {
+    const { id } = await create<Patient>({ resourceType: 'Patient', active: true, name: [{ family: 'Kept' }] });
+    const part = (await send('GET', `Patient/${id}?_elements=active`)).json<Patient>();
+    const refusal = await send('PUT', `Patient/${id}`, { body: part });
+    t.equal(refusal.status, 422);
+    t.match(refusal.diagnostics, /Patient\.meta\.tag: SUBSETTED/);
+    const entry = [{ resource: part, request: { method: 'PUT', url: `Patient/${id}` } }];
+    for (const [type, status] of [
+      ['transaction', 422],
+      ['batch', 200],
+    ] as const)
+      t.equal((await send('POST', '', { body: { resourceType: 'Bundle', type, entry } })).status, status, type);
+    t.match((await send('GET', `Patient/${id}`)).json<Patient>(), {
+      name: [{ family: 'Kept' }],
+      meta: { versionId: '1' },
+    });
+  });
+
   t.test('HEAD answers as GET does, without the body', async (t) => {
     const { id } = await create<Patient>({ resourceType: 'Patient' });
     for (const path of [`Patient/${id}`, 'Patient', `Patient/${id}/_history`, 'metadata', 'Patient/none']) {
