@@ -3,7 +3,7 @@
  * makes it so, and how far that is. Three records, as progress is written after every page.
  */
 import type { OfferedParameter } from '../search/accept-parameters.ts';
-import type { Records } from '../store/store.ts';
+import type { Records, StoredRecord } from '../store/store.ts';
 import type { WalkPosition } from './walk.ts';
 
 /** Fingerprints of own parameters by `Patient.race`. */
@@ -54,6 +54,8 @@ export interface JobRecord<Value> {
 /** The position of a walk, and of which job it is. */
 export interface Progress extends WalkPosition {
   readonly job: string;
+  /** How many processes have begun to walk from here; each was stopped or killed before it got further. */
+  readonly starts?: number;
 }
 
 export interface JobRecords {
@@ -72,8 +74,20 @@ const jsonRecord = <Value>(records: Records, key: string): JobRecord<Value> => (
   write: (value, revision) => records.put(key, JSON.stringify(value), { revision }),
 });
 
+const INDEXED = 'reindex/indexed';
+
+/**
+ * The value of a record for a copy of the store that is indexed for R4's parameters alone: what it says of the index is
+ * taken back, so that the server which opens the copy indexes it anew.
+ */
+export const withoutIndexState = ({ key, value }: StoredRecord): string => {
+  if (key !== INDEXED) return value;
+  const indexed: Indexed = { ...(JSON.parse(value) as Indexed), extractor: 'of a copy', fingerprints: {} };
+  return JSON.stringify(indexed);
+};
+
 export const jobRecords = (records: Records): JobRecords => ({
-  indexed: jsonRecord(records, 'reindex/indexed'),
+  indexed: jsonRecord(records, INDEXED),
   job: jsonRecord(records, 'reindex/job'),
   progress: jsonRecord(records, 'reindex/progress'),
 });

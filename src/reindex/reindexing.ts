@@ -18,7 +18,7 @@ import {
   readyFingerprints,
   typesOf,
 } from './own-parameters.ts';
-import { createJobRunner, type Log, Superseded } from './run-job.ts';
+import { createJobRunner, type Log, Stuck, Superseded } from './run-job.ts';
 
 /** Seconds after which it is worth asking again for a job of one's own. */
 const RETRY_SECONDS = '10';
@@ -149,8 +149,9 @@ export const createReindexing = (options: ReindexingOptions): Reindexing => {
     exclusively(async () => {
       const current = await records.job.read();
       if (current.value?.id !== job.id) return;
-      const reason = error instanceof FhirError ? error.message : "the server's log has more";
-      const failure = `${reason}; a new $reindex or a restart tries again`;
+      const isStuck = error instanceof Stuck;
+      const reason = error instanceof FhirError || isStuck ? error.message : "the server's log has more";
+      const failure = `${reason}; a new $reindex ${isStuck ? 'tries' : 'or a restart tries'} again`;
       await records.job.write({ ...job, status: 'failed', finished: now(), failure }, current.revision);
       log.error({ stack: (error as Error).stack }, 'A reindex failed');
     });

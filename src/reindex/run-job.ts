@@ -4,7 +4,7 @@ import type { Extract, IndexGate } from './index-gate.ts';
 import type { Job, JobRecords } from './job.ts';
 import { WALK_START, type WalkPosition, walk } from './walk.ts';
 
-/** How often a job that makes no progress is tried. */
+/** How often a job that makes no progress is tried: within one process, and by one after the other. */
 const ATTEMPTS = 5;
 
 export interface Log {
@@ -42,12 +42,29 @@ export class Superseded extends Error {
   override readonly name = 'Superseded';
 }
 
+/** Processes that began at the same place ended there, one after the other: the next would, too. */
+export class Stuck extends Error {
+  override readonly name = 'Stuck';
+}
+
 export const createJobRunner = (options: JobRunnerOptions): JobRunner => {
   const { gate, records, extract, log, waitMilliseconds, retryMilliseconds, complete, fail } = options;
   const { store } = gate;
   const stopping = new AbortController();
   const { signal } = stopping;
   let running: Promise<void> | undefined;
+
+  /** Counts this process, before it does anything that may end it. Rejects with `Stuck` if there were too many before. */
+  const countStart = async (job: Job): Promise<void> => {
+    const { value, revision } = await records.progress.read();
+    const { starts = 0, ...position } = value?.job === job.id ? value : { ...WALK_START, job: job.id };
+    if (starts >= ATTEMPTS)
+      throw new Stuck(
+        `It was begun ${starts} times after ${position.indexed} resources, and each time the server ended`,
+      );
+    const written = await records.progress.write({ ...position, starts: starts + 1 }, revision);
+    if (written === undefined) throw new Superseded();
+  };
 
   const walkOn = async (job: Job, madeProgress: () => void): Promise<void> => {
     const { value, revision } = await records.progress.read();
@@ -64,9 +81,12 @@ export const createJobRunner = (options: JobRunnerOptions): JobRunner => {
   const work = async (job: Job): Promise<void> => {
     if (waitMilliseconds > 0) await pause(waitMilliseconds, undefined, { signal });
     let failures = 0;
+    let isCounted = false;
     for (;;)
       try {
         await gate.settled();
+        if (!isCounted) await countStart(job);
+        isCounted = true;
         await walkOn(job, () => {
           failures = 0;
         });
@@ -74,7 +94,7 @@ export const createJobRunner = (options: JobRunnerOptions): JobRunner => {
       } catch (error) {
         failures++;
         if (signal.aborted || error instanceof Superseded) return;
-        if (failures >= ATTEMPTS) return await fail(job, error);
+        if (failures >= ATTEMPTS || error instanceof Stuck) return await fail(job, error);
         log.warn(`A reindex is interrupted, and will be tried again: ${(error as Error).message}`);
         await pause(retryMilliseconds * 2 ** (failures - 1), undefined, { signal });
       }

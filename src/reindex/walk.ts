@@ -63,7 +63,7 @@ export const walk = async (from: WalkPosition, options: WalkOptions): Promise<vo
     const { at, after, indexed } = position;
     const searches = [{ type, clauses: [] }];
     const { items, next } = await store.search({
-      ...{ searches, sort: [], count },
+      ...{ searches, sort: [], count, bytes: PAGE_BYTES },
       ...(after === undefined ? {} : { after }),
     });
     const writes = await indexWrites(items, extract);

@@ -13,7 +13,7 @@ import {
   typesOfBase,
 } from '../definitions/search-parameters.ts';
 import type { Structures } from '../definitions/structures.ts';
-import { compileFhirPath } from '../fhirpath/evaluate.ts';
+import { boundedFhirPathWeight, compileFhirPath } from '../fhirpath/evaluate.ts';
 import { compileExpression } from './compile-expression.ts';
 import { canHaveEntries } from './extract.ts';
 import { referencedType } from './referenced-type.ts';
@@ -57,8 +57,12 @@ const CODE = /^[A-Za-z][A-Za-z0-9-_]{0,63}$/;
 /** The most characters of an expression; R4's longest has 1,300. */
 const EXPRESSION_CHARACTERS = 10_000;
 
-/** A `repeat` of anything but a path may go on without end: `1.repeat($this + 1)`. */
-const ENDLESS = /\brepeat(?:All)?\s*\((?!\s*[A-Za-z.]+\s*\))/;
+/**
+ * The most characters and nodes of an expression that the compiler does not cover: on a large resource each node costs
+ * some milliseconds, at every write.
+ */
+const INTERPRETED_CHARACTERS = 2000;
+const INTERPRETED_NODES = 150;
 
 /** Whether a definition is to be used at all: a retired one is not, without a complaint. */
 export const isInUse = ({ status }: SearchParameterResource): boolean => status === 'active' || status === 'draft';
@@ -75,8 +79,6 @@ const checkElements = (resource: SearchParameterResource): void => {
   if (typeof expression !== 'string' || expression.trim() === '') throw new Refused('it has no expression');
   if (expression.length > EXPRESSION_CHARACTERS)
     throw new Refused(`its expression has more than ${EXPRESSION_CHARACTERS} characters`);
-  if (ENDLESS.test(expression.replaceAll('`', '')))
-    throw new Refused('its expression repeats something else than a path, which might not end');
   if (target !== undefined && !isList(target)) throw new Refused('its targets are no list of types');
   if (type !== 'composite') return;
   if (!Array.isArray(component) || component.length === 0) throw new Refused('it is composite and has no components');
@@ -97,10 +99,23 @@ const checkTargets = ({ targets }: SearchParameter, { isResourceType }: Structur
   if (unknown !== undefined) throw new Refused(`its target '${unknown}' is no resource type of R4`);
 };
 
-/** Runs what the compiler does not cover once: functions that are not there are noticed only then. */
+/** Refuses what could take for ever, or far too long, on some resource: it would at every write of that. */
+const checkBounds = (expression: string): void => {
+  if (expression.length > INTERPRETED_CHARACTERS)
+    throw new Refused(`its expression has more than ${INTERPRETED_CHARACTERS} characters, and is no plain path`);
+  try {
+    if (boundedFhirPathWeight(expression, 'a search parameter') <= INTERPRETED_NODES) return;
+  } catch (error) {
+    throw new Refused(`its expression '${expression}' is refused: ${(error as Error).message}`);
+  }
+  throw new Refused(`its expression '${expression}' has more than ${INTERPRETED_NODES} parts, and is no plain path`);
+};
+
+/** Runs what the compiler does not cover once: what cannot be evaluated is noticed only then. */
 const checkInterpreted = ({ expression }: SearchParameter, type: string, structures: Structures): void => {
   const whole = { type, structure: structures.structure(type) };
   if (compileExpression(expression, whole, whole, structures) !== undefined) return;
+  checkBounds(expression);
   const evaluate = compileFhirPath(expression, type, (reference, resource) =>
     referencedType(reference as Reference, resource as JsonObject, structures.isResourceType),
   );
@@ -118,6 +133,7 @@ const isUsableAt = (
     if (parameter.type !== 'composite') checkInterpreted(parameter, type, structures);
     return canHaveEntries(parameter, type, structures, byUrl);
   } catch (error) {
+    if (error instanceof Refused) throw error;
     const reason = (error as Error).message.replace(/\s+/g, ' ').slice(0, 200);
     throw new Refused(`its expression '${parameter.expression}' cannot be evaluated: ${reason}`);
   }

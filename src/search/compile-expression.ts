@@ -19,8 +19,12 @@ interface Scope {
   readonly structures: Structures;
   /** What names without a source start from. */
   readonly context: ValuePath;
-  readonly resource: ValuePath;
+  /** Undefined within a criterion: for each element the whole resource would be searched, and so on if they are nested. */
+  readonly resource: ValuePath | undefined;
 }
+
+/** The most paths that an expression leads to: `extension.value` has 50, one a type, and each of these as many again. */
+const PATHS_LIMIT = 2000;
 
 class Unsupported extends Error {}
 
@@ -68,7 +72,7 @@ const memberPaths = (sources: readonly ValuePath[], name: string): ValuePath[] =
         requiredValueSet,
       })),
   );
-  if (paths.length === 0 && sources.length > 0) throw new Unsupported();
+  if ((paths.length === 0 && sources.length > 0) || paths.length > PATHS_LIMIT) throw new Unsupported();
   return paths;
 };
 
@@ -94,7 +98,7 @@ const indexedPaths = (sources: readonly ValuePath[], index: number): ValuePath[]
 const filteredPaths = (sources: readonly ValuePath[], criteria: Expression, scope: Scope): ValuePath[] =>
   sources.map((source) => {
     const context: ValuePath = { ...source, from: 'context', steps: [] };
-    return filtered(source, truthOf(criteria, { ...scope, context }));
+    return filtered(source, truthOf(criteria, { ...scope, context, resource: undefined }));
   });
 
 const onlyParameter = ({ parameters }: Expression & { kind: 'call' }): Expression => {
@@ -130,6 +134,7 @@ const pathsOf = (expression: Expression, scope: Scope): ValuePath[] => {
       if (isCapitalized(expression.name)) return pathOfType(expression.name, scope);
       return memberPaths([scope.context], expression.name);
     case 'resource':
+      if (scope.resource === undefined) throw new Unsupported();
       return [scope.resource];
     case 'index':
       return indexedPaths(pathsOf(expression.source, scope), expression.index);

@@ -35,12 +35,23 @@ const COLUMNS = new Set(['_id', '_lastUpdated']);
 
 type EntriesOfType = (type: string) => AddEntries | undefined;
 
+/** What entries depend on beside the resource. */
+interface ServerPlace {
+  /** The server's FHIR base, without a final slash. */
+  readonly baseUrl: string;
+  /** Minutes east of UTC of dates, which have no zone. */
+  readonly zoneOffsetMinutes: number;
+}
+
+/** For what asks only whether there could be entries. */
+const NOWHERE: ServerPlace = { baseUrl: '', zoneOffsetMinutes: 0 };
+
 /** The names and entries of a parameter: its main values, and those that its modifiers search. */
 const entriesFor = (
   { type, targets }: Pick<SearchParameter, 'type' | 'targets'>,
   param: string,
   structures: Structures,
-  baseUrl: string,
+  { baseUrl, zoneOffsetMinutes }: ServerPlace,
 ): EntriesOfType[] => {
   const { isResourceType } = structures;
   switch (type) {
@@ -53,7 +64,7 @@ const entriesFor = (
     case 'string':
       return [(valueType) => stringEntries(param, valueType)];
     case 'date':
-      return [(valueType) => dateEntries(param, valueType)];
+      return [(valueType) => dateEntries(param, valueType, zoneOffsetMinutes)];
     case 'number':
       return [(valueType) => numberEntries(param, valueType)];
     case 'quantity':
@@ -113,13 +124,13 @@ const parameterExtractors = (
   parameter: SearchParameter,
   type: string,
   structures: Structures,
-  baseUrl: string,
+  place: ServerPlace,
 ): ParameterExtractor[] => {
   const { expression, code } = parameter;
   if (expression === '' || COLUMNS.has(code)) return [];
   const whole = { type, structure: structures.structure(type) };
   const compiled = compileExpression(expression, whole, whole, structures);
-  const ofValues = entriesFor(parameter, code, structures, baseUrl).flatMap((entriesOf): ParameterExtractor[] => {
+  const ofValues = entriesFor(parameter, code, structures, place).flatMap((entriesOf): ParameterExtractor[] => {
     if (compiled === undefined) return [interpretedExtractor(expression, type, structures, entriesOf)];
     if (compiled.kind === 'paths') return pathsExtractor(compiled.paths, entriesOf) ?? [];
     const add = entriesOf('boolean');
@@ -137,11 +148,15 @@ const parameterExtractors = (
 };
 
 /** How the components of composites become entries, for components that `byUrl` knows. */
-const compositesOf = (structures: Structures, byUrl: SearchParameters['byUrl'], baseUrl: string): CompositeContext => ({
+const compositesOf = (
+  structures: Structures,
+  byUrl: SearchParameters['byUrl'],
+  place: ServerPlace,
+): CompositeContext => ({
   structures,
   entriesOf: (url, param) => {
     const component = byUrl(url);
-    return component === undefined ? undefined : entriesFor(component, param, structures, baseUrl)[0];
+    return component === undefined ? undefined : entriesFor(component, param, structures, place)[0];
   },
 });
 
@@ -152,26 +167,29 @@ export const canHaveEntries = (
   structures: Structures,
   byUrl: SearchParameters['byUrl'],
 ): boolean => {
-  if (parameter.type !== 'composite') return parameterExtractors(parameter, type, structures, '').length > 0;
+  if (parameter.type !== 'composite') return parameterExtractors(parameter, type, structures, NOWHERE).length > 0;
   const whole = { type, structure: structures.structure(type) };
-  return compositeExtractor(parameter, whole, compositesOf(structures, byUrl, '')) !== undefined;
+  return compositeExtractor(parameter, whole, compositesOf(structures, byUrl, NOWHERE)) !== undefined;
 };
 
 /**
  * Creates the function from a valid resource to its entries, each once. `baseUrl` is the server's FHIR base without a
- * final slash: absolute references below it are the server's own.
+ * final slash: absolute references below it are the server's own. Dates, which have no zone, are of the server's zone,
+ * `zoneOffsetMinutes` east of UTC.
  */
 export const createExtractor = (
   structures: Structures,
   parameters: SearchParameters,
   baseUrl: string,
+  zoneOffsetMinutes = 0,
 ): ((resource: object & { readonly resourceType: string }) => IndexEntry[]) => {
-  const composites = compositesOf(structures, parameters.byUrl, baseUrl);
+  const place = { baseUrl, zoneOffsetMinutes };
+  const composites = compositesOf(structures, parameters.byUrl, place);
   const extractorsOf = (type: string): { plain: ParameterExtractor[]; composite: ParameterExtractor[] } => {
     const own = [...parameters.of(type).values()];
     const whole = { type, structure: structures.structure(type) };
     return {
-      plain: own.flatMap((parameter) => parameterExtractors(parameter, type, structures, baseUrl)),
+      plain: own.flatMap((parameter) => parameterExtractors(parameter, type, structures, place)),
       composite: own
         .filter((parameter) => parameter.type === 'composite')
         .flatMap((parameter) => compositeExtractor(parameter, whole, composites) ?? []),

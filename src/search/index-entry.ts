@@ -102,9 +102,28 @@ export const modifiedParam = (code: string, other: OtherValues): string => `${co
 /** Folds the case of a token that is compared without it. */
 export const foldCase = (text: string): string => text.toLowerCase().replace(/ς/g, 'σ');
 
-/** Folds a text of any length: without case (a final sigma included), marks and surrounding or repeated white space. */
+/** Letters that stand for others where those cannot be typed, and that Unicode does not take apart. */
+const LETTERS: Readonly<Record<string, string>> = Object.fromEntries(
+  ['ßss', 'æae', 'œoe', 'þth', 'øo', 'łl', 'đd', 'ðd', 'ħh', 'ıi', 'ŋn', 'ŧt', 'ςσ'].map((pair) => [
+    pair[0],
+    pair.slice(1),
+  ]),
+);
+const LETTER = new RegExp(`[${Object.keys(LETTERS).join('')}]`, 'g');
+
+const foldLetters = (text: string): string =>
+  text
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(LETTER, (letter) => LETTERS[letter] ?? letter);
+
+/**
+ * Folds a text of any length: without case (ß as ss, a final sigma included), marks (ø as o, ł as l) and surrounding or
+ * repeated white space.
+ */
 export const foldText = (text: string): string =>
-  text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/ς/g, 'σ').replace(/\s+/gu, ' ').trim();
+  (/^[ -~]*$/.test(text) ? text.toLowerCase() : foldLetters(text)).replace(/\s+/gu, ' ').trim();
 
 /** Folds a string for comparison. */
 export const foldString = (text: string): string => foldText(text).slice(0, STRING_LIMIT);

@@ -29,6 +29,9 @@ const TAG_BYTES = 16;
 /** What fits into a token, as four characters stand for three bytes. */
 const TRAIL_BYTES = Math.floor((TOKEN_CHARACTERS * 3) / 4) - NONCE_BYTES - TAG_BYTES;
 
+/** Without the host: servers that share a store take each other's pages, whatever they are called. */
+const scopeBytes = (scope: string): Buffer => Buffer.from(scope.replace(/^https?:\/\/[^/]*/, ''));
+
 /** The trail as JSON, without the oldest pages if they do not fit. */
 const trailText = (trail: PageTrail): string => {
   const kept: string[] = [];
@@ -46,7 +49,7 @@ const trailText = (trail: PageTrail): string => {
 export const createPageTokens = (secret: Buffer): PageTokens => ({
   write: (trail, scope) => {
     const nonce = randomBytes(NONCE_BYTES);
-    const cipher = createCipheriv(CIPHER, secret, nonce).setAAD(Buffer.from(scope));
+    const cipher = createCipheriv(CIPHER, secret, nonce).setAAD(scopeBytes(scope));
     const text = Buffer.concat([cipher.update(trailText(trail)), cipher.final()]);
     return Buffer.concat([nonce, cipher.getAuthTag(), text]).toString('base64url');
   },
@@ -57,7 +60,7 @@ export const createPageTokens = (secret: Buffer): PageTokens => ({
     try {
       // Decoding passes over characters that stand for no whole byte.
       if (bytes.toString('base64url') !== token) throw new Error('Not as it was written');
-      const decipher = createDecipheriv(CIPHER, secret, nonce).setAAD(Buffer.from(scope)).setAuthTag(tag);
+      const decipher = createDecipheriv(CIPHER, secret, nonce).setAAD(scopeBytes(scope)).setAuthTag(tag);
       const text = Buffer.concat([decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES)), decipher.final()]);
       return JSON.parse(text.toString()) as PageTrail;
     } catch {

@@ -164,7 +164,7 @@ const chain = (
     throw notSupported(`${name}: '${code}' is no reference, so nothing can be chained to it`);
   const { targets } = parameter;
   if (modifier !== '' && targets.length > 0 && !targets.includes(modifier))
-    throw invalid(`${name}: '${code}' never points to a '${modifier}'; possible: ${targets.join(', ')}`);
+    throw notSupported(`${name}: '${code}' never points to a '${modifier}'; possible: ${targets.join(', ')}`);
   if (modifier !== '' && !context.resourceTypes.includes(modifier))
     throw invalid(`${name}: R4 has no resource type '${modifier}'`);
   const possible = modifier !== '' ? [modifier] : targets.length > 0 ? targets : context.resourceTypes;

@@ -4,7 +4,7 @@
  * @see https://hl7.org/fhir/R4/search.html#reference
  */
 import type { SearchParameters } from '../definitions/search-parameters.ts';
-import { invalid, notSupported } from '../fhir/fhir-error.ts';
+import { notSupported } from '../fhir/fhir-error.ts';
 import type { Reference } from '../fhir/reference.ts';
 import { type Asked, anyClause, noSuchModifier, textClause } from './asked.ts';
 import { modifiedParam } from './index-entry.ts';
@@ -108,6 +108,6 @@ export const referenceClause = (asked: Asked, context: SearchContext): Clause =>
   }
   if (!context.resourceTypes.includes(modifier)) throw noSuchModifier(asked);
   if (targets.length > 0 && !targets.includes(modifier))
-    throw invalid(`${name}: this parameter never points to a ${modifier}; possible: ${targets.join(', ')}`);
+    throw notSupported(`${name}: this parameter never points to a ${modifier}; possible: ${targets.join(', ')}`);
   return referenceClauseTo(asked, modifier, context);
 };

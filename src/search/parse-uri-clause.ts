@@ -8,12 +8,12 @@ import { modifiedParam } from './index-entry.ts';
 import type { Clause, UriMatch } from './search-query.ts';
 import { unescaped } from './split-value.ts';
 
-/** `http://a/b/c` and all that it is below: `http://a/b`, `http://a`. */
+/** `http://a/b/c` and all that it is below, with and without a slash at the end: `http://a/b/`, `http://a/b`, `http://a/` ... */
 const urisAbove = (uri: string): string[] => {
   const above = [uri];
   for (let end = uri.lastIndexOf('/'); end > uri.indexOf('//') + 1; end = uri.lastIndexOf('/', end - 1))
-    above.push(uri.slice(0, end));
-  return above;
+    above.push(uri.slice(0, end + 1), uri.slice(0, end));
+  return [...new Set(above)];
 };
 
 /** With `|[version]` also the resource that has this url and this version. */

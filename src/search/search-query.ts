@@ -114,6 +114,8 @@ export interface SearchQuery {
   readonly sort: readonly SortKey[];
   /** The most matches of one page; 0 asks for the total alone. */
   readonly count: number;
+  /** The most bytes of JSON of one page, which ends early for it, but not before its first match. No limit if undefined. */
+  readonly bytes?: number;
   /** Where the page before ended: a store's own sort key, given back as it came. */
   readonly after?: PageKey;
 }

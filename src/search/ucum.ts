@@ -41,8 +41,11 @@ interface Units {
 
 /** The most units that are remembered, valid or not: codes come from clients. */
 const MEMORY_LIMIT = 5_000;
-/** The longest code that is looked at; the longest in use have about 30 characters. */
-const CODE_LENGTH = 100;
+/**
+ * Codes are of printable ASCII without spaces, and the longest in use have about 30 characters. The package would look past
+ * spaces at the ends, and write what has others to the console.
+ */
+const CODE = /^[!-~]{1,100}$/;
 
 /** The base units of UCUM as they are written here, each with its index in the package's vectors of exponents. */
 const BASE_UNITS = [
@@ -109,7 +112,7 @@ const conversions = new Map<string, Conversion | undefined>();
 const conversion = (code: string): Conversion | undefined => {
   const known = conversions.get(code);
   if (known !== undefined || conversions.has(code)) return known;
-  const made = code === '' || code.length > CODE_LENGTH ? undefined : conversionOf(code);
+  const made = CODE.test(code) ? conversionOf(code) : undefined;
   if (conversions.size >= MEMORY_LIMIT) conversions.delete(conversions.keys().next().value ?? '');
   conversions.set(code, made);
   return made;

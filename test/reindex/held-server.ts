@@ -58,13 +58,14 @@ export const openHeldServer = async (
   folder: string,
   packaged: readonly SearchParameter[] = [],
   isHeld = true,
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<HeldServer> => {
-  const config = readConfig({ CONSILIUM_STORE_KEY: '7'.repeat(64), CONSILIUM_DATA: folder });
+  const config = readConfig({ CONSILIUM_STORE_KEY: '7'.repeat(64), CONSILIUM_DATA: folder, ...environment });
   const store = await openSqliteStore({
     path: join(folder, 'test.db'),
     key: derivedKey(config.storeKey, 'store'),
     checkBytes: 0,
-    searchThreads: 1,
+    searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     searchLimits: { milliseconds: 10_000, rows: 1_000_000 },
   });
   const gate = Promise.withResolvers<void>();

@@ -2,7 +2,7 @@ import type { Bundle, CapabilityStatement, Resource, SearchParameter, Task } fro
 import { test } from 'tap';
 import { temporaryFolder } from '../http/test-server.ts';
 import { type HeldServer, openHeldServer } from './held-server.ts';
-import { MAIDEN, patientBorn } from './resources.ts';
+import { ENDLESS, ENDLESS_NAME, MAIDEN, patientBorn } from './resources.ts';
 
 /** The codes of the search parameters of a type that the CapabilityStatement lists. */
 const listed = async ({ send }: HeldServer, type: string): Promise<string[]> => {
@@ -134,7 +134,10 @@ test('a definition that cannot be used is refused with the reason, and nothing b
   t.equal((await send('PUT', 'SearchParameter/broken', broken)).status, 201, 'it is stored like any resource');
   await send('PUT', 'SearchParameter/maiden', MAIDEN);
   const refused = await send('POST', '$reindex');
-  t.match(refused, { status: 422, diagnostics: /SearchParameter\/broken cannot be used: its expression .* cannot be/ });
+  t.match(refused, {
+    status: 422,
+    diagnostics: /SearchParameter\/broken cannot be used: its expression .* is no FHIRPath/,
+  });
   t.equal((await send('GET', '$reindex')).status, 404);
   t.equal((await send('POST', 'SearchParameter/broken/$reindex')).status, 422);
   t.equal((await send('POST', 'SearchParameter/maiden/$reindex')).status, 202, 'another one can be used');
@@ -204,4 +207,16 @@ test('a parameter of all types is searched at each, and listed for the system', 
   t.equal(await server.found('?_type=Basic&lang=es'), 1);
   const { rest } = (await server.send('GET', 'metadata')).json<CapabilityStatement>();
   t.ok(rest?.[0]?.searchParam?.some(({ name }) => name === 'lang'));
+});
+
+test('a parameter that could take for ever is refused, from a resource as from a package', async (t) => {
+  const server = await openHeldServer(t, temporaryFolder(t), [{ ...ENDLESS, url: 'http://x.example/p' }], false);
+  t.match(server.messages, [/^package file-0 is not used for search: .*the function matches\(\) cannot be used/]);
+  t.equal((await server.send('PUT', 'Patient/a', { ...patientBorn(ENDLESS_NAME), id: 'a' })).status, 201);
+  t.equal((await server.send('PUT', 'SearchParameter/endless', ENDLESS)).status, 201);
+  t.match(await server.send('POST', '$reindex'), {
+    status: 422,
+    diagnostics: /the function matches\(\) cannot be used/,
+  });
+  t.equal((await server.send('PUT', 'Patient/b', { ...patientBorn(ENDLESS_NAME), id: 'b' })).status, 201);
 });

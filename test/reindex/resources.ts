@@ -22,3 +22,14 @@ export const patientBorn = (family: string): Patient => ({
     { use: 'official', family: `Official ${family}` },
   ],
 });
+
+/** Backtracks for ever on what `ENDLESS_NAME` is. */
+export const ENDLESS = {
+  ...MAIDEN,
+  id: 'endless',
+  url: 'http://x.example/SearchParameter/endless',
+  code: 'endless',
+  expression: "Patient.name.where(family.matches('^(a+)+$')).family",
+};
+
+export const ENDLESS_NAME = `${'a'.repeat(45)}!`;

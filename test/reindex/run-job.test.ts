@@ -50,7 +50,7 @@ const runnerOf = (t: Test, failures: number, progress?: Progress) => {
     fail: async (_job, error) => void seen.push(`failed: ${(error as Error).message}`),
   });
   t.teardown(runner.stop);
-  return { runner, seen, supersede: () => (kept = { ...kept, revision: kept.revision + 1 }) };
+  return { runner, seen, kept: () => kept.value, supersede: () => (kept = { ...kept, revision: kept.revision + 1 }) };
 };
 
 test('a job walks page by page through its types, and is completed', async (t) => {
@@ -84,6 +84,28 @@ test('what the store refuses is tried again, and fails at last', async (t) => {
   await hopeless.runner.ended();
   t.equal(hopeless.seen.at(-1), 'failed: The disk is full');
   t.equal(hopeless.seen.filter((line) => line === 'Patient start').length, 5);
+});
+
+test('a start is counted before the first page, and forgotten with the next that is kept', async (t) => {
+  const { runner, kept } = runnerOf(t, 1000, { job: 'j', at: 0, after: [1], indexed: 1, starts: 2 });
+  runner.run(JOB);
+  await runner.ended();
+  t.same(kept(), { job: 'j', at: 0, after: [1], indexed: 1, starts: 3 });
+  const other = runnerOf(t, 0, { job: 'j', at: 0, after: [1], indexed: 1, starts: 4 });
+  other.runner.run(JOB);
+  await other.runner.ended();
+  t.same(other.kept(), { job: 'j', at: 2, indexed: 4 });
+});
+
+test('a job that five processes have begun at the same place is not begun again', async (t) => {
+  const { runner, seen } = runnerOf(t, 0, { job: 'j', at: 0, after: [1], indexed: 1, starts: 5 });
+  runner.run(JOB);
+  await runner.ended();
+  t.same(seen, ['failed: It was begun 5 times after 1 resources, and each time the server ended']);
+  const other = runnerOf(t, 0, { job: 'another', at: 0, indexed: 0, starts: 5 });
+  other.runner.run(JOB);
+  await other.runner.ended();
+  t.equal(other.seen.at(-1), 'completed', 'that of another job does not count');
 });
 
 test('a job that another process has taken over ends without a word', async (t) => {

@@ -19,7 +19,12 @@ const REFRESH_MILLISECONDS = 60;
 
 const openStore = async (t: Test): Promise<Store> => {
   const store = await openSqliteStore({
-    ...{ path: join(temporaryFolder(t), 'test.db'), key: Buffer.alloc(32, 7), checkBytes: 0, searchThreads: 1 },
+    ...{
+      path: join(temporaryFolder(t), 'test.db'),
+      key: Buffer.alloc(32, 7),
+      checkBytes: 0,
+      searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
+    },
     searchLimits: { milliseconds: 10_000, rows: 1_000_000 },
   });
   t.teardown(() => store.close());
@@ -82,7 +87,7 @@ test('a job whose process is gone is taken over', async (t) => {
   await one.reindexing.request({ types: [], only: MAIDEN });
   await one.reindexing.close();
   t.equal((await one.reindexing.status())?.status, 'in-progress');
-  await until(() => other.state() === 'ready');
-  t.equal((await other.reindexing.status())?.status, 'completed');
+  await until(async () => (await other.reindexing.status())?.status === 'completed');
+  t.equal(other.state(), 'ready');
   t.equal(await found(store), 1);
 });

