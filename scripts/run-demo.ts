@@ -3,6 +3,7 @@
  * record, reads and searches it, updates it, and shows a refusal. Then it goes on serving until Ctrl-C, or ends at once
  * with `--exit`.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -142,10 +143,15 @@ const runSteps = async (base: string): Promise<void> => {
   await refuse(base);
 };
 
+const IS_EMBEDDED = ['sqlite', undefined].includes(process.env['CONSILIUM_STORE']);
+const HAS_KEY = ['CONSILIUM_STORE_KEY', 'CONSILIUM_STORE_KEY_FILE'].some((name) => process.env[name] !== undefined);
+
 /** On the configured port; if none is configured and the usual one is taken, on a free one. */
 const start = async (folder: string): Promise<RunningServer> => {
   const environment = {
     CONSILIUM_LOG_LEVEL: 'error',
+    // A MongoDB gives no place for a key; that of a demo is for its page links alone.
+    ...(IS_EMBEDDED || HAS_KEY ? {} : { CONSILIUM_STORE_KEY: randomBytes(32).toString('hex') }),
     ...process.env,
     CONSILIUM_DATA: folder,
     // The demo speaks to itself.
@@ -167,7 +173,8 @@ try {
     await server.close();
     rmSync(folder, { recursive: true, force: true });
   };
-  print(`Consilium is ready at ${server.baseUrl}, with a temporary store in ${folder}`);
+  const place = IS_EMBEDDED ? `with a temporary store in ${folder}` : 'on the MongoDB of CONSILIUM_STORE';
+  print(`Consilium is ready at ${server.baseUrl}, ${place}`);
   try {
     await runSteps(server.baseUrl);
   } catch (error) {
@@ -178,7 +185,8 @@ try {
     await close();
   } else {
     closeWithGrace({ logger: false }, close);
-    print(`\nServing ${server.baseUrl} until Ctrl-C; the store is deleted then.`);
+    const end = IS_EMBEDDED ? 'the store is deleted then' : 'the record stays in its database';
+    print(`\nServing ${server.baseUrl} until Ctrl-C; ${end}.`);
   }
 } catch (error) {
   rmSync(folder, { recursive: true, force: true });

@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, ConfigurationError, derivedKey, STORE_FILE } from './config.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Config, ConfigurationError, derivedKey } from './config.ts';
 import { createCompartments } from './definitions/compartments.ts';
 import { loadOperationDefinitions } from './definitions/operation-definitions.ts';
 import { loadPackages, loadProfiles } from './definitions/packages/load-packages.ts';
@@ -22,6 +23,7 @@ import { createOpenApi } from './interactions/openapi/document.ts';
 import { referrerEntries } from './interactions/referrers.ts';
 import { createDispatch } from './interactions/route.ts';
 import { definitionReferences, storeDefinitions } from './interactions/store-definitions.ts';
+import { openStore } from './open-store.ts';
 import { OPERATIONS } from './operations/operations.ts';
 import { createIndexGate } from './reindex/index-gate.ts';
 import { createReindexing } from './reindex/reindexing.ts';
@@ -33,7 +35,6 @@ import { createImpliedSystems } from './search/implied-systems.ts';
 import { createPageTokens } from './search/page-token.ts';
 import type { CodeLookup } from './search/search-context.ts';
 import { protectedStore } from './store/protected-store.ts';
-import { openSqliteStore } from './store/sqlite/open-store.ts';
 import type { Store } from './store/store.ts';
 import { createInvariantCheck } from './validation/invariants.ts';
 import { createValidator } from './validation/validate.ts';
@@ -43,15 +44,6 @@ const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'pac
 };
 
 const DEFINITIONS = loadOperationDefinitions(OPERATIONS.map(({ name }) => name));
-
-const openStore = (config: Config): Promise<Store> =>
-  openSqliteStore({
-    path: join(config.dataFolder, STORE_FILE),
-    key: derivedKey(config.storeKey, 'store'),
-    checkBytes: config.storeCheckBytes,
-    searchThreads: config.searchThreads,
-    searchLimits: { milliseconds: config.searchMilliseconds, rows: config.searchRows },
-  });
 
 /** What searches ask of the terminology. */
 const codeLookup = (terminology: Terminology): CodeLookup => ({
@@ -78,7 +70,17 @@ const offeredParameters = (config: Config): OfferedParameter[] => {
 };
 
 /** To be raised when the extractor makes other entries for R4's own parameters: all resources are indexed anew then. */
-const EXTRACTOR_VERSION = 1;
+const EXTRACTOR_VERSION = 2;
+
+/** What entries depend on beside the resources: if it changes, all resources are indexed anew. */
+const extractorName = ({ references, zoneOffsetMinutes }: Config): string => {
+  const links = references === 'refuse' ? ' with all references' : '';
+  const zone = zoneOffsetMinutes === 0 ? '' : ` in a zone of ${zoneOffsetMinutes} minutes`;
+  return `${EXTRACTOR_VERSION}${links}${zone}`;
+};
+
+/** How often a server looks for what others on the same store have changed; the embedded store is one process's alone. */
+const SHARED_MILLISECONDS = 2000;
 
 const SILENT: Log = { info: () => undefined, warn: () => undefined, error: () => undefined };
 
@@ -113,14 +115,18 @@ export const createFhirServer = (
     limits: config,
     refusesDanglingReferences: config.references === 'refuse',
     validate: createValidator(structures, terminology),
-    checkInvariants: createInvariantCheck(structures, createInvariantCompiler(terminology)),
-    fhirPathPatched: createFhirPathPatch(structures),
+    checkInvariants: createInvariantCheck(
+      structures,
+      createInvariantCompiler(terminology),
+      config.validateMilliseconds,
+    ),
+    fhirPathPatched: createFhirPathPatch(structures, config),
     now: Date.now,
     newId: randomUUID,
   };
   const { refusesDanglingReferences, now, newId } = shared;
   const extractorAt = (base: string): FhirServer['indexEntries'] => {
-    const searchEntries = createExtractor(structures, parameters, base);
+    const searchEntries = createExtractor(structures, parameters, base, config.zoneOffsetMinutes);
     return refusesDanglingReferences
       ? (resource) => [...searchEntries(resource), ...referrerEntries(resource, base)]
       : searchEntries;
@@ -128,9 +134,8 @@ export const createFhirServer = (
   const reindexing = createReindexing({
     ...{ gate, parameters, structures, offered, log, now, newId },
     extract: extractorAt(baseUrl),
-    extractor: `${EXTRACTOR_VERSION}${refusesDanglingReferences ? ' with all references' : ''}`,
-    // The embedded store is this process's alone.
-    refreshMilliseconds: 0,
+    extractor: extractorName(config),
+    refreshMilliseconds: config.store === 'sqlite' ? 0 : SHARED_MILLISECONDS,
   });
   const at = (base: string): FhirServer => {
     const server: FhirServer = {
@@ -171,7 +176,11 @@ const isReady = async (store: Store): Promise<boolean> =>
 const PROBE = { searches: [{ type: 'Patient', clauses: [{ kind: 'id', values: [''] }] }], sort: [], count: 0 } as const;
 
 /** The web server, not yet listening; requests wait for `server`, which may need the address that is listened on. */
-export const buildApp = (config: Config, server: FhirServer | Promise<FhirServer>): WebServer => {
+export const buildApp = (
+  config: Config,
+  server: FhirServer | Promise<FhirServer>,
+  isLeaving: () => boolean = () => false,
+): WebServer => {
   const viewOf = serverViews();
   const openApi = createOpenApi(version, OPERATIONS, DEFINITIONS);
   const serverAt = async ({ headers, remoteAddress }: RequestOrigin): Promise<FhirServer> => {
@@ -183,7 +192,8 @@ export const buildApp = (config: Config, server: FhirServer | Promise<FhirServer
     requestMilliseconds: config.requestMilliseconds,
     logLevel: config.logLevel,
     newId: randomUUID,
-    isReady: async () => isReady((await server).store),
+    isReady: async () => !isLeaving() && isReady((await server).store),
+    isLeaving,
     answer: async (request, origin) => (await serverAt(origin)).answer(request),
     openApi: async (origin) => openApi(await serverAt(origin)),
   });
@@ -208,9 +218,13 @@ export const startServer = async (config: Config): Promise<RunningServer> => {
   const offered = offeredParameters(config);
   const store = await openStore(config);
   const { promise, resolve } = Promise.withResolvers<FhirServer>();
-  const app = buildApp(config, promise);
+  let leaving = false;
+  const app = buildApp(config, promise, () => leaving);
   const parts: { reindexing?: FhirServer['reindexing'] } = {};
   const close = async (): Promise<void> => {
+    leaving = true;
+    // Balancers see that it is not ready, and send no more, before connections are closed.
+    await pause(config.leaveMilliseconds);
     await app.close();
     await parts.reindexing?.close();
     await store.close();

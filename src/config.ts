@@ -14,7 +14,15 @@ export interface Config extends Limits {
   /** Undefined: derived from the address that the server listens on. */
   readonly baseUrl: string | undefined;
   readonly dataFolder: string;
-  readonly store: 'sqlite';
+  /** `sqlite`, or the url of a MongoDB. */
+  readonly store: string;
+  /** How long a request may wait for the database, in milliseconds. */
+  readonly storeMilliseconds: number;
+  /** Transactions that a MongoDB is given at once, and that may wait for that. */
+  readonly transactions: number;
+  readonly transactionQueue: number;
+  readonly transactionEntries: number;
+  readonly transactionBytes: number;
   /** 32 bytes. */
   readonly storeKey: Buffer;
   /** A sentence for the log if the key was found or made in the data folder. */
@@ -24,10 +32,19 @@ export interface Config extends Limits {
   readonly logLevel: string;
   readonly bodyBytes: number;
   readonly requestMilliseconds: number;
+  /** How long a $validate may work on the invariants of a resource, in milliseconds. */
+  readonly validateMilliseconds: number;
+  readonly patchOperations: number;
+  readonly patchSteps: number;
   readonly searchMilliseconds: number;
   readonly searchRows: number;
   readonly searchThreads: number;
+  readonly searchSlowThreads: number;
+  readonly searchQuickMilliseconds: number;
+  readonly searchQueue: number;
   readonly references: 'accept' | 'refuse';
+  /** From the moment that it is asked to end, the server still serves so long, but is not ready. */
+  readonly leaveMilliseconds: number;
   readonly drainMilliseconds: number;
   /** Proxies whose Forwarded headers are believed. */
   readonly trustedProxies: BlockList;
@@ -47,7 +64,12 @@ interface Variables {
   readonly CONSILIUM_PORT: number;
   readonly CONSILIUM_BASE_URL?: string;
   readonly CONSILIUM_DATA: string;
-  readonly CONSILIUM_STORE: 'sqlite';
+  readonly CONSILIUM_STORE: string;
+  readonly CONSILIUM_STORE_SECONDS: number;
+  readonly CONSILIUM_TRANSACTIONS: number;
+  readonly CONSILIUM_TRANSACTION_QUEUE: number;
+  readonly CONSILIUM_TRANSACTION_ENTRIES: number;
+  readonly CONSILIUM_TRANSACTION_MEGABYTES: number;
   readonly CONSILIUM_STORE_KEY?: string;
   readonly CONSILIUM_STORE_KEY_FILE?: string;
   readonly CONSILIUM_STORE_CHECK_MEGABYTES: number;
@@ -55,8 +77,13 @@ interface Variables {
   readonly CONSILIUM_LOG_LEVEL: string;
   readonly CONSILIUM_BODY_MEGABYTES: number;
   readonly CONSILIUM_REQUEST_SECONDS: number;
+  readonly CONSILIUM_VALIDATE_SECONDS: number;
+  readonly CONSILIUM_PATCH_OPERATIONS: number;
+  readonly CONSILIUM_PATCH_STEPS: number;
   readonly CONSILIUM_JSON_DEPTH: number;
   readonly CONSILIUM_BUNDLE_ENTRIES: number;
+  readonly CONSILIUM_BUNDLE_SECONDS: number;
+  readonly CONSILIUM_ANSWER_MEGABYTES: number;
   readonly CONSILIUM_SEARCH_DEFAULT_COUNT: number;
   readonly CONSILIUM_SEARCH_MAXIMUM_COUNT: number;
   readonly CONSILIUM_SEARCH_VALUES: number;
@@ -68,9 +95,13 @@ interface Variables {
   readonly CONSILIUM_SEARCH_MILLISECONDS: number;
   readonly CONSILIUM_SEARCH_ROWS: number;
   readonly CONSILIUM_SEARCH_THREADS: number;
+  readonly CONSILIUM_SEARCH_SLOW_THREADS: number;
+  readonly CONSILIUM_SEARCH_QUICK_MILLISECONDS: number;
+  readonly CONSILIUM_SEARCH_QUEUE: number;
   readonly CONSILIUM_SEARCH_ZONE: string;
   readonly CONSILIUM_SEARCH_APPROXIMATE_PERCENT: number;
   readonly CONSILIUM_REFERENCES: 'accept' | 'refuse';
+  readonly CONSILIUM_LEAVE_SECONDS: number;
   readonly CONSILIUM_DRAIN_SECONDS: number;
   readonly CONSILIUM_CONDITIONAL_DELETE: 'single' | 'multiple';
   readonly CONSILIUM_CONDITIONAL_DELETE_LIMIT: number;
@@ -94,7 +125,12 @@ const SCHEMA = {
     CONSILIUM_PORT: wholeNumber(8080, 0, 65_535),
     CONSILIUM_BASE_URL: { type: 'string', pattern: '^https?://[^/?#\\s]+(/[^?#\\s]*)?$' },
     CONSILIUM_DATA: { type: 'string', default: './data', minLength: 1 },
-    CONSILIUM_STORE: { type: 'string', enum: ['sqlite'], default: 'sqlite' },
+    CONSILIUM_STORE: { type: 'string', pattern: '^(sqlite|mongodb(\\+srv)?://[^\\s]+)$', default: 'sqlite' },
+    CONSILIUM_STORE_SECONDS: wholeNumber(30, 1, 600),
+    CONSILIUM_TRANSACTIONS: wholeNumber(4, 1, 100),
+    CONSILIUM_TRANSACTION_QUEUE: wholeNumber(2000, 1, 100_000),
+    CONSILIUM_TRANSACTION_ENTRIES: wholeNumber(10_000, 1, 100_000),
+    CONSILIUM_TRANSACTION_MEGABYTES: wholeNumber(100, 1, 1000),
     CONSILIUM_STORE_KEY: { type: 'string' },
     CONSILIUM_STORE_KEY_FILE: { type: 'string', minLength: 1 },
     CONSILIUM_STORE_CHECK_MEGABYTES: wholeNumber(64, 0, 1_000_000),
@@ -106,8 +142,14 @@ const SCHEMA = {
     },
     CONSILIUM_BODY_MEGABYTES: wholeNumber(50, 1, 500),
     CONSILIUM_REQUEST_SECONDS: wholeNumber(300, 1, 86_400),
+    CONSILIUM_VALIDATE_SECONDS: wholeNumber(10, 1, 600),
+    CONSILIUM_PATCH_OPERATIONS: wholeNumber(100, 1, 10_000),
+    CONSILIUM_PATCH_STEPS: wholeNumber(5_000_000, 1000, 1_000_000_000),
     CONSILIUM_JSON_DEPTH: wholeNumber(64, 8, 1000),
     CONSILIUM_BUNDLE_ENTRIES: wholeNumber(10_000, 1, 1_000_000),
+    CONSILIUM_BUNDLE_SECONDS: wholeNumber(60, 1, 3600),
+    // An answer is one string, and a string of V8 has at most about 500 million characters.
+    CONSILIUM_ANSWER_MEGABYTES: wholeNumber(64, 1, 256),
     CONSILIUM_SEARCH_DEFAULT_COUNT: wholeNumber(50, 1, 10_000),
     CONSILIUM_SEARCH_MAXIMUM_COUNT: wholeNumber(1000, 1, 10_000),
     CONSILIUM_SEARCH_VALUES: wholeNumber(200, 1, 1000),
@@ -119,9 +161,13 @@ const SCHEMA = {
     CONSILIUM_SEARCH_MILLISECONDS: wholeNumber(10_000, 1, 600_000),
     CONSILIUM_SEARCH_ROWS: wholeNumber(10_000_000, 1000, 1_000_000_000),
     CONSILIUM_SEARCH_THREADS: wholeNumber(2, 1, 64),
+    CONSILIUM_SEARCH_SLOW_THREADS: wholeNumber(1, 1, 64),
+    CONSILIUM_SEARCH_QUICK_MILLISECONDS: wholeNumber(25, 1, 10_000),
+    CONSILIUM_SEARCH_QUEUE: wholeNumber(1000, 1, 100_000),
     CONSILIUM_SEARCH_ZONE: { type: 'string', pattern: '^(Z|[+-](0\\d|1[0-4]):[0-5]\\d)$', default: 'Z' },
     CONSILIUM_SEARCH_APPROXIMATE_PERCENT: wholeNumber(10, 0, 100),
     CONSILIUM_REFERENCES: { type: 'string', enum: ['accept', 'refuse'], default: 'accept' },
+    CONSILIUM_LEAVE_SECONDS: wholeNumber(0, 0, 600),
     CONSILIUM_DRAIN_SECONDS: wholeNumber(30, 1, 3600),
     CONSILIUM_CONDITIONAL_DELETE: { type: 'string', enum: ['single', 'multiple'], default: 'single' },
     CONSILIUM_CONDITIONAL_DELETE_LIMIT: wholeNumber(100, 1, 10_000),
@@ -145,8 +191,11 @@ const readVariables = (environment: Readonly<Record<string, string | undefined>>
     const [first] = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors ?? [];
     const name = first?.instancePath.slice(1) || 'The environment';
     const allowed = (first?.params as { allowedValues?: string[] } | undefined)?.allowedValues;
-    const reason = allowed === undefined ? first?.message : `must be one of ${allowed.join(', ')}`;
-    const given = environment[name] === undefined ? '' : ` (it is '${environment[name]}')`;
+    const listed = allowed === undefined ? first?.message : `must be one of ${allowed.join(', ')}`;
+    const reason = name === 'CONSILIUM_STORE' ? 'must be sqlite or a url such as mongodb://host/database' : listed;
+    // The url of a database may hold a password.
+    const isShown = environment[name] !== undefined && name !== 'CONSILIUM_STORE';
+    const given = isShown ? ` (it is '${environment[name]}')` : '';
     throw new ConfigurationError(`${name} ${reason ?? (error as Error).message}${given}`);
   }
 };
@@ -198,6 +247,10 @@ const storeKeyOf = (variables: Variables, folder: string): Pick<Config, 'storeKe
   if (key !== undefined) return { storeKey: keyFrom(key, 'CONSILIUM_STORE_KEY'), storeKeyWarning: undefined };
   if (file !== undefined)
     return { storeKey: readKeyFile(file, 'CONSILIUM_STORE_KEY_FILE'), storeKeyWarning: undefined };
+  if (variables.CONSILIUM_STORE !== 'sqlite')
+    throw new ConfigurationError(
+      'CONSILIUM_STORE_KEY or CONSILIUM_STORE_KEY_FILE must be set, the same for every server on this MongoDB',
+    );
   const path = join(folder, KEY_FILE);
   const storeKeyWarning = `The store's key lies beside its data, in ${path}; in production keep it elsewhere and set CONSILIUM_STORE_KEY_FILE`;
   return { storeKey: localKey(folder), storeKeyWarning };
@@ -243,14 +296,24 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     baseUrl: variables.CONSILIUM_BASE_URL?.replace(/\/+$/, ''),
     dataFolder: folder,
     store: variables.CONSILIUM_STORE,
+    storeMilliseconds: variables.CONSILIUM_STORE_SECONDS * 1000,
+    transactions: variables.CONSILIUM_TRANSACTIONS,
+    transactionQueue: variables.CONSILIUM_TRANSACTION_QUEUE,
+    transactionEntries: variables.CONSILIUM_TRANSACTION_ENTRIES,
+    transactionBytes: variables.CONSILIUM_TRANSACTION_MEGABYTES * MEGABYTE,
     ...storeKeyOf(variables, folder),
     storeCheckBytes: variables.CONSILIUM_STORE_CHECK_MEGABYTES * MEGABYTE,
     access: variables.CONSILIUM_ACCESS,
     logLevel: variables.CONSILIUM_LOG_LEVEL,
     bodyBytes: variables.CONSILIUM_BODY_MEGABYTES * MEGABYTE,
     requestMilliseconds: variables.CONSILIUM_REQUEST_SECONDS * 1000,
+    validateMilliseconds: variables.CONSILIUM_VALIDATE_SECONDS * 1000,
+    patchOperations: variables.CONSILIUM_PATCH_OPERATIONS,
+    patchSteps: variables.CONSILIUM_PATCH_STEPS,
     jsonDepth: variables.CONSILIUM_JSON_DEPTH,
     bundleEntries: variables.CONSILIUM_BUNDLE_ENTRIES,
+    bundleMilliseconds: variables.CONSILIUM_BUNDLE_SECONDS * 1000,
+    answerBytes: variables.CONSILIUM_ANSWER_MEGABYTES * MEGABYTE,
     searchDefaultCount: Math.min(variables.CONSILIUM_SEARCH_DEFAULT_COUNT, variables.CONSILIUM_SEARCH_MAXIMUM_COUNT),
     searchMaximumCount: variables.CONSILIUM_SEARCH_MAXIMUM_COUNT,
     searchValues: variables.CONSILIUM_SEARCH_VALUES,
@@ -262,9 +325,13 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     searchMilliseconds: variables.CONSILIUM_SEARCH_MILLISECONDS,
     searchRows: variables.CONSILIUM_SEARCH_ROWS,
     searchThreads: variables.CONSILIUM_SEARCH_THREADS,
+    searchSlowThreads: variables.CONSILIUM_SEARCH_SLOW_THREADS,
+    searchQuickMilliseconds: variables.CONSILIUM_SEARCH_QUICK_MILLISECONDS,
+    searchQueue: variables.CONSILIUM_SEARCH_QUEUE,
     zoneOffsetMinutes: offsetMinutes(variables.CONSILIUM_SEARCH_ZONE),
     approximateShare: variables.CONSILIUM_SEARCH_APPROXIMATE_PERCENT / 100,
     references: variables.CONSILIUM_REFERENCES,
+    leaveMilliseconds: variables.CONSILIUM_LEAVE_SECONDS * 1000,
     drainMilliseconds: variables.CONSILIUM_DRAIN_SECONDS * 1000,
     conditionalDelete: variables.CONSILIUM_CONDITIONAL_DELETE,
     conditionalDeleteLimit: variables.CONSILIUM_CONDITIONAL_DELETE_LIMIT,

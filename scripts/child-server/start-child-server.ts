@@ -21,6 +21,8 @@ export interface ChildServer {
 
 export interface ChildServerOptions {
   readonly dataFolder: string;
+  /** Beside the variables that every child has. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Another program than the server, which prints the same line when it is ready. */
   readonly program?: string;
   /** Kills the child after so many milliseconds, ready or not. */
@@ -31,7 +33,7 @@ export interface ChildServerOptions {
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
   Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CONSILIUM_')));
 
-const spawnServer = ({ dataFolder, program = SERVER, killAfterMilliseconds }: ChildServerOptions) => {
+const spawnServer = ({ dataFolder, environment = {}, program = SERVER, killAfterMilliseconds }: ChildServerOptions) => {
   const child = spawn(process.execPath, [program], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -40,6 +42,7 @@ const spawnServer = ({ dataFolder, program = SERVER, killAfterMilliseconds }: Ch
       CONSILIUM_PORT: '0',
       CONSILIUM_STORE_KEY: KEY,
       CONSILIUM_LOG_LEVEL: 'warn',
+      ...environment,
     },
   });
   const output = { stdout: '', stderr: '' };

@@ -8,6 +8,8 @@ import { allEntries, type FoundEntry, loadExamples, loadSynthea, readStored } fr
 import { createSearches, queryOf, type Search, type Searches } from './us-core/searches.ts';
 
 const IN_FLIGHT = 8;
+/** The lines of section 13 with a GET of a search. */
+const KIT_SEARCHES = 217;
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 
 const nameOf = ({ resourceType, id }: Resource): string => `${resourceType}/${id}`;
@@ -83,8 +85,9 @@ test('the searches of US Core 6.1.0', { skip }, async (t) => {
     return asked.add(`${search.type}?${queryOf(search)}`).size > size;
   };
 
-  for (const profile of kitProfiles()) {
-    if (profile.searches.length === 0) continue;
+  const profiles = kitProfiles().filter(({ searches }) => searches.length > 0);
+  t.equal(profiles.flatMap((profile) => profile.searches).length, KIT_SEARCHES, 'all searches of the kit are read');
+  for (const profile of profiles) {
     await t.test(`${profile.title}: each search finds what has its values, by GET as by POST`, async (t) => {
       const runs = profile.searches.flatMap((search) => searches.of(search, profile));
       const fresh = runs.flat().filter(isNew);
