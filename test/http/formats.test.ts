@@ -1,4 +1,4 @@
-import type { Bundle, Patient } from '@medplum/fhirtypes';
+import type { Bundle, Patient, Resource } from '@medplum/fhirtypes';
 import { test } from 'tap';
 import { prettyJson } from '../../src/fhir/pretty-json.ts';
 import { startTestServer } from './test-server.ts';
@@ -16,7 +16,9 @@ test('_pretty lays every JSON answer out, and keeps its digits', async (t) => {
   for (const path of [`Observation/${id}`, 'Observation', 'metadata', '_history', `Observation/${id}/_history`]) {
     const pretty = await send('GET', `${path}?_pretty=true`);
     t.match(pretty.text, /^\{\n {2}"resourceType": "/, path);
-    t.same(pretty.json(), (await send('GET', `${path}?_pretty=true`)).json());
+    // When a history was read is not the same for two reads.
+    const shown = ({ meta, ...rest }: Resource) => (rest.resourceType === 'Bundle' ? rest : { meta, ...rest });
+    t.same(shown(pretty.json()), shown((await send('GET', path)).json()));
     t.notMatch((await send('GET', `${path}?_pretty=false`)).text, '\n', path);
     t.notMatch((await send('GET', path)).text, '\n', path);
   }
