@@ -24,12 +24,16 @@ export interface SqliteStoreOptions extends DatabaseFile {
 }
 
 const startThreads = async (file: DatabaseFile, pool: PoolOptions, limits: SearchLimits) => {
-  try {
-    const writer = await startThread<WriteRequest, WriteResult>(new URL('./writer-thread.ts', import.meta.url), file);
-    return { writer, readers: await startReaderPool(file, pool, limits) };
-  } catch (error) {
-    throw new StoreUnusable(`The store ${file.path} cannot be opened: ${(error as Error).message}`);
-  }
+  const [writer, readers] = await Promise.allSettled([
+    startThread<WriteRequest, WriteResult>(new URL('./writer-thread.ts', import.meta.url), file),
+    startReaderPool(file, pool, limits),
+  ]);
+  if (writer.status === 'fulfilled' && readers.status === 'fulfilled')
+    return { writer: writer.value, readers: readers.value };
+  if (writer.status === 'fulfilled') await writer.value.end();
+  if (readers.status === 'fulfilled') await readers.value.end();
+  const { reason } = (writer.status === 'rejected' ? writer : readers) as PromiseRejectedResult;
+  throw new StoreUnusable(`The store ${file.path} cannot be opened: ${(reason as Error).message}`);
 };
 
 /** Texts come from another thread as plain bytes. */

@@ -36,7 +36,8 @@ export type ToThread<Request> = Question<Request> | typeof END;
 
 /** Starts the module `url` as a worker; resolves when it is ready, fails if it cannot start. */
 export const startThread = async <Request, Result>(url: URL, workerData: unknown): Promise<Thread<Request, Result>> => {
-  const worker = new Worker(url, { workerData });
+  // Flags of the process, such as a test runner's loaders, would make each thread start slowly.
+  const worker = new Worker(url, { workerData, execArgv: [] });
   const questions = new Map<number, PromiseWithResolvers<Result> & { readonly lent: readonly LargeText[] }>();
   let sequence = 0;
   let failure: Error | undefined;
