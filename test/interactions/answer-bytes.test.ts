@@ -146,9 +146,12 @@ test('A batch answers the reads that fit, and refuses the others', async (t) => 
   ]);
   t.equal(answer.status, 200);
   t.ok(answer.text.length < LIMIT + 20_000);
-  t.same(statusesOf(entries.slice(0, 4)), ['200', '200', '200', '200']);
-  t.equal(entries[2]?.resource?.id, 'a');
-  for (const { resource, response } of entries.slice(4, -1)) {
+  t.same(statusesOf(entries.slice(0, 2)), ['200', '200']);
+  // Two run at a time: which of them is done first is the store's affair.
+  const contents = entries.slice(2, -1);
+  const isAnswered = ({ response }: (typeof entries)[number]): boolean => response?.status?.startsWith('200') ?? false;
+  t.equal(contents.filter(isAnswered).length, 2);
+  for (const { resource, response } of contents.filter((entry) => !isAnswered(entry))) {
     t.match(response, { status: /^422/, outcome: { issue: [{ code: 'too-costly' }] } });
     t.match(JSON.stringify(response?.outcome), /CONSILIUM_ANSWER_MEGABYTES/);
     t.equal(resource, undefined);
