@@ -53,15 +53,20 @@ const POSITION = 'copy/position';
 const LEFT_OUT = ['copy/', 'instance/'];
 const PAGE_NUMBERS = 1000;
 const PAGE_HISTORIES = 100;
+/** Of JSON, in bytes, as a page is in memory as a whole; a resource with more is a page of its own. */
+const PAGE_BYTES = 16_000_000;
 const PAGE_RECORDS = 100;
 
-const startOf = async ({ target, from }: CopyOptions): Promise<Position> => {
+const startOf = async ({ source, target, from }: CopyOptions): Promise<Position> => {
   const record = await target.records.get(POSITION);
   if (record !== undefined) {
     const position = JSON.parse(record.value) as Position;
     if (position.from === from) return position;
     throw new CopyRefused(`The target has a part of another store, ${position.from}; go on with that, or empty it`);
   }
+  // As the name of a database may be wrong, and be made by that.
+  if ((await source.transfer.references(0, 1)).length === 0)
+    throw new CopyRefused('The source has no resources; there is nothing to copy');
   if ((await target.transfer.references(0, 1)).length > 0)
     throw new CopyRefused('The target is not empty; a copy needs an empty store');
   return { from, phase: 'numbers', after: 0, done: 0 };
@@ -82,6 +87,11 @@ const eachPage = async <Item extends { readonly rid: number }>(
     await action(page, after);
   }
 };
+
+const pagesOf =
+  ({ transfer }: Store) =>
+  (after: number, limit: number): Promise<readonly StoredHistory[]> =>
+    transfer.histories(after, limit, PAGE_BYTES);
 
 const withEntries = (history: StoredHistory, { entriesOf }: CopyOptions) => {
   const newest = history.versions.at(-1);
@@ -106,7 +116,7 @@ const copyResources = async (options: CopyOptions, start: Position): Promise<voi
   const begun = start.phase === 'resources' ? start : { from, phase: 'resources' as const, after: 0, done: 0 };
   done = begun.done;
   await keep(begun);
-  await eachPage(source.transfer.histories, PAGE_HISTORIES, begun.after, async (page, after) => {
+  await eachPage(pagesOf(source), PAGE_HISTORIES, begun.after, async (page, after) => {
     await target.transfer.restore(page.map((history) => withEntries(history, options)));
     done += page.length;
     await keep({ from, phase: 'resources', after, done });
@@ -127,7 +137,10 @@ const recordsOf = async ({ records }: Store): Promise<StoredRecord[]> => {
   }
 };
 
-/** The target's index is made of R4's parameters alone: its next start makes that of the others. */
+/**
+ * The target's index is made of R4's parameters alone: its next start makes that of the others. Throws CopyRefused if the
+ * target does not have them in the end.
+ */
 const copyRecords = async ({ source, target, onProgress }: CopyOptions): Promise<number> => {
   const records = await recordsOf(source);
   for (const [at, record] of records.entries()) {
@@ -135,13 +148,21 @@ const copyRecords = async ({ source, target, onProgress }: CopyOptions): Promise
     await target.records.put(record.key, withoutIndexState(record), expires === undefined ? {} : { expires });
     onProgress?.({ phase: 'records', done: at + 1, total: records.length });
   }
+  const textOf = (value: string, expires: number | undefined): string => JSON.stringify([value, expires]);
+  const kept = new Map((await recordsOf(target)).map(({ key, value, expires }) => [key, textOf(value, expires)]));
+  for (const record of records) {
+    // One that has expired meanwhile is nowhere any more.
+    if ((await source.records.get(record.key)) === undefined) continue;
+    if (kept.get(record.key) !== textOf(withoutIndexState(record), record.expires))
+      throw new CopyRefused(`The record ${record.key} is not the same in both stores`);
+  }
   return records.length;
 };
 
 const digestOf = ({ rid, versions, ...reference }: StoredHistory): string => {
   const hash = createHash('sha256').update(`${rid} ${referenceText(reference)}`);
-  for (const { version, lastUpdated, isDeleted, action, text } of versions)
-    hash.update(`\n${version} ${lastUpdated} ${isDeleted} ${action} ${text.length}\n`).update(text);
+  for (const { version, lastUpdated, isDeleted, action, source = '', text } of versions)
+    hash.update(`\n${version} ${lastUpdated} ${isDeleted} ${action} ${source} ${text.length}\n`).update(text);
   return hash.digest('hex');
 };
 
@@ -149,7 +170,7 @@ const digestOf = ({ rid, versions, ...reference }: StoredHistory): string => {
 const compared = async ({ source, target, onProgress }: CopyOptions): Promise<Omit<CopyResult, 'records'>> => {
   const whole = createHash('sha256');
   let [resources, versions] = [0, 0];
-  await eachPage(source.transfer.histories, PAGE_HISTORIES, 0, async (page, last) => {
+  await eachPage(pagesOf(source), PAGE_HISTORIES, 0, async (page, last) => {
     const first = page[0] as StoredHistory;
     const copied = await target.transfer.histories(first.rid - 1, page.length);
     for (const [at, history] of page.entries()) {

@@ -16,6 +16,7 @@ export type IssueCode =
   | 'not-supported'
   | 'duplicate'
   | 'multiple-matches'
+  | 'login'
   | 'forbidden'
   | 'not-found'
   | 'deleted'

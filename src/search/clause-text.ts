@@ -121,6 +121,8 @@ export const clauseText = (clause: Clause): string => {
       return `the id is ${listed(clause.values.map(quoted))}`;
     case 'lastUpdated':
       return `the time of the last update ${listed(clause.values.map((value) => dateText(INSTANT_WORDS, value)))}`;
+    case 'source':
+      return `it was pushed by ${clause.values.length === 0 ? 'nobody' : listed(clause.values.map(quoted))}`;
     case 'missing':
       return `${paramText(clause.param)} has ${clause.isMissing ? 'no' : 'a'} value`;
     case 'composite':
@@ -137,6 +139,10 @@ export const clauseText = (clause: Clause): string => {
         : clause.clauses.length === 1
           ? clause.clauses.map(clauseText).join()
           : `one of: ${listed(clause.clauses.map((each) => `(${clauseText(each)})`))}`;
+    case 'all':
+      return clause.clauses.length === 0
+        ? 'anything'
+        : clause.clauses.map((each) => `(${clauseText(each)})`).join(' and ');
     case 'chain':
       return `${paramText(clause.param)} refers to ${withArticle(clause.type)} of which (${clauseText(clause.clause)})`;
     case 'hierarchy':

@@ -60,6 +60,8 @@ export type Clause =
   | ValueClause
   | { readonly kind: 'id'; readonly values: readonly string[] }
   | { readonly kind: 'lastUpdated'; readonly values: readonly RangeValue[] }
+  /** Pushed by one of these, like `Organization/abc`: no parameter, but what the server itself limits a search to. */
+  | { readonly kind: 'source'; readonly values: readonly string[] }
   /** Whether the resource has a value for the parameter, which is indexed as entries of `entries`. */
   | {
       readonly kind: 'missing';
@@ -74,6 +76,8 @@ export type Clause =
   | { readonly kind: 'near'; readonly param: string; readonly values: readonly NearValue[] }
   | { readonly kind: 'not'; readonly clause: Clause }
   | { readonly kind: 'any'; readonly clauses: readonly Clause[] }
+  /** All of them hold of the same resource: within an `any`, or of what a chain leads to. */
+  | { readonly kind: 'all'; readonly clauses: readonly Clause[] }
   /** A reference of the resource leads to a resource of `type` that matches. */
   | { readonly kind: 'chain'; readonly param: string; readonly type: string; readonly clause: Clause }
   /**

@@ -20,6 +20,8 @@ export interface Version extends Reference {
   readonly action: Action;
   /** UTF-8 of the resource's JSON; empty for a deletion. */
   readonly text: Buffer;
+  /** On whose behalf the resource had been pushed when the version was made, like `Organization/abc`; absent if unknown. */
+  readonly source?: string;
 }
 
 export interface Page<T> {
@@ -67,12 +69,18 @@ export type Write =
       readonly entries: readonly IndexEntry[];
       /** Resources that must be there when the write is committed. */
       readonly requires?: readonly Reference[];
+      /**
+       * On whose behalf it is written, like `Organization/abc`. The new version of a resource without source takes it; a
+       * resource that has a source keeps that, whoever writes, also when it is deleted and created anew.
+       */
+      readonly source?: string;
     }
   | {
       readonly kind: 'update';
       readonly resource: ResourceText;
       readonly entries: readonly IndexEntry[];
       readonly requires?: readonly Reference[];
+      readonly source?: string;
       readonly ifMatch?: IfMatch;
     }
   | { readonly kind: 'delete'; readonly reference: Reference; readonly ifMatch?: IfMatch }
@@ -96,6 +104,10 @@ export interface Written extends Reference {
 export interface Expectation {
   readonly query: SearchQuery;
   readonly found: readonly Reference[];
+  /** What was asked for, where `query` is that narrowed to what the writer may see: all who ask the same take turns. */
+  readonly asked?: SearchQuery;
+  /** Whether it is a condition of the server's own, which holds whatever the writer may see. */
+  readonly isOfWholeStore?: boolean;
 }
 
 /** An expectation does not hold any more: resolve the conditions again, and commit again. */
@@ -118,6 +130,8 @@ export class RefusedWrite extends FhirError {
 export interface HistoryScope {
   readonly type?: string;
   readonly id?: string;
+  /** Only versions with one of these sources; none at all if it is empty. */
+  readonly sources?: readonly string[];
 }
 
 /** What narrows a history. */
@@ -176,8 +190,8 @@ export interface StoredHistory extends NumberedReference {
 
 /** From one store to another: everything as it is, with its numbers, versions and times. */
 export interface Transfer {
-  /** In the order of rid, those behind `after`. */
-  histories(after: number, limit: number): Promise<readonly StoredHistory[]>;
+  /** In the order of rid, those behind `after`, with at most `bytes` of JSON together, but always one. */
+  histories(after: number, limit: number, bytes?: number): Promise<readonly StoredHistory[]>;
   /** The numbers alone, likewise. */
   references(after: number, limit: number): Promise<readonly NumberedReference[]>;
   /** Keeps the numbers for resources that `restore` will bring. Fails if a number is another resource's. */

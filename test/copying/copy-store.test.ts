@@ -98,4 +98,20 @@ test('A copy of a store', async (t) => {
       message: /Patient\/p123 is not the same/,
     });
   });
+
+  t.test('is refused in the end if a record is missing', async (t) => {
+    const target = await openTemporaryStore(t);
+    const put: Store['records']['put'] = async (key, ...rest) =>
+      key === 'code/1' ? 1 : target.records.put(key, ...rest);
+    const forged: Store = { ...target, records: { ...target.records, put } };
+    await t.rejects(copyStore({ source, target: forged, from: 'a', entriesOf }), {
+      message: /code\/1 is not the same/,
+    });
+  });
+
+  t.test('is not made of nothing, as of a database whose name is wrong', async (t) => {
+    const [nothing, target] = [await openTemporaryStore(t), await openTemporaryStore(t)];
+    const copy = copyStore({ source: nothing, target, from: 'a', entriesOf });
+    await t.rejects(copy, { name: 'CopyRefused', message: /no resources/ });
+  });
 });

@@ -60,7 +60,12 @@ export const openHeldServer = async (
   isHeld = true,
   environment: Readonly<Record<string, string>> = {},
 ): Promise<HeldServer> => {
-  const config = readConfig({ CONSILIUM_STORE_KEY: '7'.repeat(64), CONSILIUM_DATA: folder, ...environment });
+  const config = readConfig({
+    CONSILIUM_STORE_KEY: '7'.repeat(64),
+    CONSILIUM_DATA: folder,
+    CONSILIUM_ACCESS: 'open',
+    ...environment,
+  });
   const store = await openSqliteStore({
     path: join(folder, 'test.db'),
     key: derivedKey(config.storeKey, 'store'),

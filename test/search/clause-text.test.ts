@@ -8,7 +8,9 @@ const DAY = '2024-05-11T00:00:00.000Z';
 const NEXT = '2024-05-12T00:00:00.000Z';
 
 /** A query of each kind of clause, and what it must be understood as by R4. */
-const EXAMPLES: Readonly<Record<Clause['kind'], readonly (readonly [type: string, query: string, text: string])[]>> = {
+const EXAMPLES: Readonly<
+  Record<Exclude<Clause['kind'], 'source' | 'all'>, readonly (readonly [type: string, query: string, text: string])[]>
+> = {
   token: [
     ['Observation', 'code=a', "code is 'a' of any system"],
     ['Observation', 'code=urn:s|a,b', "code is 'a' of the system 'urn:s', or 'b' of any system"],
@@ -78,6 +80,12 @@ const EXAMPLES: Readonly<Record<Clause['kind'], readonly (readonly [type: string
 test('every kind of clause is told in words', async (t) => {
   for (const examples of Object.values(EXAMPLES))
     for (const [type, query, text] of examples) t.equal(textOf(type, query), text, `${type}?${query}`);
+});
+
+test('who has pushed a resource, which no query asks, is told in words', async (t) => {
+  const textWith = (...values: string[]): string => clauseText({ kind: 'source', values });
+  t.equal(textWith('Organization/a', 'Organization/b'), "it was pushed by 'Organization/a', or 'Organization/b'");
+  t.equal(textWith(), 'it was pushed by nobody');
 });
 
 test('each prefix of a kind is told in other words', async (t) => {

@@ -11,6 +11,8 @@ import { settings } from './contract/run-settings.ts';
 import {
   type Change,
   countedFrom,
+  firstSourceOf,
+  LATER_SOURCE,
   type RandomRun,
   type RandomSearch,
   randomRun,
@@ -29,13 +31,18 @@ let contents = 0;
 export const commitChanges = async (store: Store, { resources }: Model, changes: readonly Change[]): Promise<void> => {
   const writes = changes.map(([{ type, id }, entries]): Write => {
     const resource = resourceOf(type, id, `"content":${++contents}`);
-    return entries === undefined ? deleted(resource) : updated(resource, entries);
+    if (entries === undefined) return deleted(resource);
+    const first = firstSourceOf(resource);
+    const source = first !== undefined && resources.has(nameOf(resource)) ? LATER_SOURCE : first;
+    return updated(resource, entries, source === undefined ? {} : { source });
   });
   const written = await store.commit(writes);
   for (const [position, [reference, entries]] of changes.entries()) {
     const name = nameOf(reference);
+    const source = firstSourceOf(reference);
+    const lastUpdated = written[position]?.lastUpdated ?? 0;
     if (entries === undefined) resources.delete(name);
-    else resources.set(name, { ...reference, entries, lastUpdated: written[position]?.lastUpdated ?? 0 });
+    else resources.set(name, { ...reference, entries, lastUpdated, ...(source === undefined ? {} : { source }) });
   }
 };
 
@@ -87,6 +94,7 @@ export const checkSearch = async (store: Store, model: Model, search: RandomSear
   for (const item of items)
     if (item.isDeleted || item.lastUpdated !== model.resources.get(nameOf(item))?.lastUpdated)
       throw new Error(`Not current: ${nameOf(item)}`);
+    else if (item.source !== firstSourceOf(item)) throw new Error(`Not the source of ${nameOf(item)}: ${item.source}`);
 };
 
 /** An empty store, but for what was deleted. */

@@ -22,6 +22,7 @@ import type {
 export interface IndexedResource extends Reference {
   /** Milliseconds since 1970 UTC. */
   readonly lastUpdated: number;
+  readonly source?: string;
   readonly entries: readonly IndexEntry[];
 }
 
@@ -193,12 +194,14 @@ const relativesOf = (
 
 /** `all` are the resources of all types. */
 const matchesClause = (clause: Clause, resource: IndexedResource, all: readonly IndexedResource[]): boolean => {
-  const { id, lastUpdated, entries } = resource;
+  const { id, lastUpdated, source, entries } = resource;
   switch (clause.kind) {
     case 'id':
       return clause.values.includes(id);
     case 'lastUpdated':
       return clause.values.some((value) => matchesDate(value, { lo: lastUpdated, hi: lastUpdated + 1 }));
+    case 'source':
+      return source !== undefined && clause.values.includes(source);
     case 'missing':
       return clause.isMissing === entries.every(({ kind, param }) => kind !== clause.entries || param !== clause.param);
     case 'composite':
@@ -216,6 +219,8 @@ const matchesClause = (clause: Clause, resource: IndexedResource, all: readonly 
       return !matchesClause(clause.clause, resource, all);
     case 'any':
       return clause.clauses.some((each) => matchesClause(each, resource, all));
+    case 'all':
+      return clause.clauses.every((each) => matchesClause(each, resource, all));
     case 'chain':
       return all.some(
         (target) =>

@@ -7,6 +7,7 @@ import { testExplain } from './contract/explain.ts';
 import { testHistories } from './contract/histories.ts';
 import { testRecords } from './contract/records.ts';
 import { testRelated } from './contract/related.ts';
+import { testSources } from './contract/sources.ts';
 import { testTransfer } from './contract/transfer.ts';
 import { testVersions } from './contract/versions.ts';
 
@@ -18,5 +19,6 @@ export const testStoreContract = (name: string, open: (t: Test) => Promise<Store
   testBytes(name, open);
   testExplain(name, open);
   testRecords(name, open);
+  testSources(name, open);
   testTransfer(name, open);
 };

@@ -68,25 +68,37 @@ const unchanged = ({ type, id }: Reference, known: Known | undefined): Applied =
 });
 
 /** How far a version goes beyond the one before. */
-const following = ({ type, id }: Reference, known: Known | undefined, { at, mark, nextRid }: ApplyContext) => ({
+const following = (
+  { type, id }: Reference,
+  known: Known | undefined,
+  { at, mark, nextRid }: ApplyContext,
+  source = known?.source,
+) => ({
   rid: known?.rid ?? nextRid(),
   type,
   id,
   version: (known?.version ?? 0) + 1,
   // The clock of another instance may be ahead of ours.
   updated: Math.max(at, known?.updated ?? 0),
+  ...(source === undefined ? {} : { source }),
   mark,
 });
 
-const saved = ({ kind, resource, entries }: Saved, known: Known | undefined, context: ApplyContext): Applied => {
+const saved = (
+  { kind, resource, entries, source: ofWriter }: Saved,
+  known: Known | undefined,
+  context: ApplyContext,
+): Applied => {
   const { type, id } = resource;
-  const next = following(resource, known, context);
+  const source = known?.source ?? ofWriter;
+  const next = following(resource, known, context, source);
   const { version, updated: lastUpdated } = next;
   const text = stampedBytes(resource, { version, lastUpdated });
   const outcome = known?.live ? 'updated' : 'created';
   const asCreate: Action = kind === 'create' ? 'create' : 'update-as-create';
   const action = outcome === 'created' ? asCreate : 'update';
-  const draft: Draft = { ...next, live: true, action, size: text.length, text, keys: indexFields(type, entries) };
+  const keys = indexFields(type, entries, source);
+  const draft: Draft = { ...next, live: true, action, size: text.length, text, keys };
   return { written: { type, id, outcome, version, lastUpdated }, draft };
 };
 
@@ -116,7 +128,7 @@ export const appliedWrite = async (write: Write, known: Known | undefined, conte
     case 'index': {
       const nothing = unchanged(reference, known);
       const isCurrent = known?.live && known.version === write.version;
-      return isCurrent ? { ...nothing, keys: indexFields(reference.type, write.entries) } : nothing;
+      return isCurrent ? { ...nothing, keys: indexFields(reference.type, write.entries, known.source) } : nothing;
     }
   }
 };

@@ -58,7 +58,7 @@ interface BodyCollections {
   readonly now: () => number;
 }
 
-const versionOf = ({ type, id, version, updated, live, action }: StoredVersion, text: Buffer): Version => ({
+const versionOf = ({ type, id, version, updated, live, action, source }: StoredVersion, text: Buffer): Version => ({
   type,
   id,
   version,
@@ -66,6 +66,7 @@ const versionOf = ({ type, id, version, updated, live, action }: StoredVersion, 
   isDeleted: !live,
   action,
   text,
+  ...(source === undefined ? {} : { source }),
 });
 
 const chunksOf = (file: ObjectId, text: Buffer): ChunkDocument[] =>
@@ -87,8 +88,7 @@ export const openBodies = ({ database, resources, history, now }: BodyCollection
 
   const upload = async ({ type, id }: Reference, text: Buffer): Promise<ObjectId> => {
     const file = new ObjectId();
-    const all = chunksOf(file, text);
-    for (let at = 0; at < all.length; at += INSERT_CHUNKS) await chunks.insertMany(all.slice(at, at + INSERT_CHUNKS));
+    // First, so that a sweep finds what an upload that was cut off has left.
     await files.insertOne({
       _id: file,
       length: text.length,
@@ -97,6 +97,8 @@ export const openBodies = ({ database, resources, history, now }: BodyCollection
       filename: resourceKey({ type, id }),
       metadata: { type, id, isReferred: false },
     });
+    const all = chunksOf(file, text);
+    for (let at = 0; at < all.length; at += INSERT_CHUNKS) await chunks.insertMany(all.slice(at, at + INSERT_CHUNKS));
     return file;
   };
 
@@ -104,7 +106,7 @@ export const openBodies = ({ database, resources, history, now }: BodyCollection
     const parts = new Map<string, Buffer[]>(wanted.map((file) => [file.toHexString(), []]));
     if (wanted.length === 0) return parts;
     const filter = { files_id: { $in: [...wanted] } };
-    const found = chunks.find(filter, { sort: { files_id: 1, n: 1 }, hint: 'chunks_1' });
+    const found = chunks.find(filter, { sort: { files_id: 1, n: 1 }, hint: 'files_id_1_n_1' });
     for await (const { files_id, data } of found) parts.get(files_id.toHexString())?.push(bufferOf(data));
     return parts;
   };

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { ObjectId } from 'mongodb';
 import { FhirError } from '../../fhir/fhir-error.ts';
 import { RefusedWrite, type Write, type Written } from '../store.ts';
-import { type Applied, type ApplyContext, appliedWrite, type Draft, referenceOfWrite } from './apply-write.ts';
+import { type ApplyContext, appliedWrite, type Draft, referenceOfWrite } from './apply-write.ts';
 import type { Bodies } from './bodies.ts';
 import type { Collections } from './collections.ts';
 import { backOff, type Deadline } from './deadline.ts';
@@ -25,6 +25,12 @@ export interface CommitContext {
 }
 
 type Known = StoredVersion & { readonly _id: string };
+
+/** An attempt that may have been stored: without its text, which may be long, as there may be many attempts. */
+interface Tried {
+  readonly written: Written;
+  readonly mark: ObjectId;
+}
 
 const refusedAt = (error: unknown, position: number): unknown =>
   error instanceof FhirError && error.status < 500 ? new RefusedWrite(error, position) : error;
@@ -65,10 +71,10 @@ export const createSingleCommit = ({ collections, bodies, rids, now }: CommitCon
   };
 
   /** What an attempt before this one has stored, if it has, although its answer was lost. */
-  const storedBefore = async ({ draft }: Applied, known: Known | undefined): Promise<boolean> => {
-    if (draft === undefined || known === undefined) return false;
-    if (known.version <= draft.version) return known.mark.equals(draft.mark);
-    return (await history.findOne({ _id: versionKey(draft, draft.version), mark: draft.mark })) !== null;
+  const storedBefore = async ({ written, mark }: Tried, known: Known | undefined): Promise<boolean> => {
+    if (known === undefined) return false;
+    if (known.version <= written.version) return known.mark.equals(mark);
+    return (await history.findOne({ _id: versionKey(written, written.version), mark })) !== null;
   };
 
   const find = async (write: Write): Promise<Known | undefined> => {
@@ -79,7 +85,7 @@ export const createSingleCommit = ({ collections, bodies, rids, now }: CommitCon
   /** Commits a create, an update or a deletion. */
   return async (write: Write, deadline: Deadline): Promise<Written> => {
     const textOf = textOfKnown(bodies);
-    const tried: Applied[] = [];
+    const tried: Tried[] = [];
     for (let attempt = 0; ; attempt++)
       try {
         await rids.ready();
@@ -89,7 +95,7 @@ export const createSingleCommit = ({ collections, bodies, rids, now }: CommitCon
         const context: ApplyContext = { at: now(), mark: new ObjectId(), nextRid: rids.next, textOf };
         const applied = await atPosition(0, () => appliedWrite(write, known, context));
         if (applied.draft !== undefined) {
-          tried.push(applied);
+          tried.push({ written: applied.written, mark: context.mark });
           await store(applied.draft, known);
         }
         return applied.written;

@@ -8,8 +8,8 @@ import type { Commands } from './commands.ts';
 import { instantCondition } from './compile-ranges.ts';
 import { missingFilter, nearFilter, textFilter } from './compile-special.ts';
 import { compileValue, elementCondition, exactKeys } from './compile-value.ts';
-import { anyOf, type CompiledClause, keysClause } from './compiled-clause.ts';
-import { keyName, resourceKey } from './keys.ts';
+import { allOf, anyOf, type CompiledClause, keysClause } from './compiled-clause.ts';
+import { keyName, resourceKey, sourceKey } from './keys.ts';
 import { chainKeys, hasIds, hierarchyKeys } from './semijoin.ts';
 
 export type ClauseCompiler = (clause: Clause, type: string) => Promise<CompiledClause>;
@@ -37,6 +37,15 @@ const compileAny = (parts: readonly CompiledClause[]): CompiledClause => {
   const keys = parts.map((part) => part.keys);
   if (keys.every((each) => each !== undefined)) return keysClause(keys.flat());
   return { filter: anyOf(parts.map(({ filter }) => filter)) };
+};
+
+/** The part leads that finds the fewest, as far as that can be said without counting. */
+const compileAll = (parts: readonly CompiledClause[]): CompiledClause => {
+  const filter = allOf(parts.map((part) => part.filter));
+  const leads = parts.flatMap(({ lead }) => lead ?? []);
+  const lead =
+    leads.find(({ most }) => most !== undefined) ?? leads.find(({ points }) => points !== undefined) ?? leads[0];
+  return lead === undefined ? { filter } : { filter, lead };
 };
 
 /** Makes the function that compiles the clauses of one search. */
@@ -67,6 +76,8 @@ export const createClauseCompiler = (commands: Commands): ClauseCompiler => {
         const filter = anyOf(clause.values.map(instantCondition));
         return { filter, lead: { index: 'updated_1', filter } };
       }
+      case 'source':
+        return keysClause(clause.values.map(sourceKey));
       case 'missing':
         return { filter: missingFilter(clause) };
       case 'composite':
@@ -81,6 +92,11 @@ export const createClauseCompiler = (commands: Commands): ClauseCompiler => {
         const parts: CompiledClause[] = [];
         for (const part of clause.clauses) parts.push(await compile(part, type));
         return compileAny(parts);
+      }
+      case 'all': {
+        const parts: CompiledClause[] = [];
+        for (const part of clause.clauses) parts.push(await compile(part, type));
+        return compileAll(parts);
       }
       case 'chain':
         return once(clause, '', async () => {

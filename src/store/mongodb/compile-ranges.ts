@@ -5,7 +5,8 @@
  */
 import type { Document } from 'mongodb';
 import type { RangeValue } from '../../search/search-query.ts';
-import { FORMS, type Form, LONGEST } from './range-forms.ts';
+import { FORMS, type Form, loBounds, longestOf } from '../range-forms.ts';
+import { RANGE_KINDS } from './range-forms.ts';
 
 /** Stored dates are [lo, hi): the end is not included. None has `hi` at or before `lo`. */
 export const dateCondition = ({ prefix, lo, hi }: RangeValue): Document => {
@@ -77,34 +78,6 @@ export const instantCondition = ({ prefix, lo, hi }: RangeValue): Document => {
   }
 };
 
-/**
- * Between which values of `lo`, both included, a stored range of at most `length` can match. A bound on `lo` is what the
- * index is read by, as its keys are ordered by it; infinite is none.
- */
-const loBounds = ({ prefix, lo, hi }: RangeValue, length: number): readonly [number, number] => {
-  const none = Number.POSITIVE_INFINITY;
-  switch (prefix) {
-    case 'eq':
-      return [lo, hi];
-    case 'ne':
-      return [-none, none];
-    case 'gt':
-      return [hi - length, none];
-    case 'ge':
-      return [Math.min(lo, hi - length), none];
-    case 'lt':
-      return [-none, lo];
-    case 'le':
-      return [-none, hi];
-    case 'sa':
-      return [hi, none];
-    case 'eb':
-      return [-none, lo];
-    case 'ap':
-      return [lo - length, hi];
-  }
-};
-
 /** A condition on one stored range of a parameter, and the values that it was made of. */
 export interface RangeCondition {
   readonly field: 'd' | 'n';
@@ -117,7 +90,7 @@ export interface RangeCondition {
 /** Whether one range fulfils all the conditions, which are about the same parameter. */
 const rangeOf = (conditions: readonly RangeCondition[], form: Form): Document => {
   const [{ field, p } = { field: 'd', p: '' } as const] = conditions;
-  const length = form === FORMS.long ? Number.POSITIVE_INFINITY : LONGEST[field];
+  const length = longestOf(RANGE_KINDS[field], form);
   // One of the values of each condition holds: the widest of a condition, the narrowest of all conditions.
   const bounds = conditions.map(({ values }) => values.map((value) => loBounds(value, length)));
   const least = Math.max(...bounds.map((each) => Math.min(...each.map(([from]) => from))));

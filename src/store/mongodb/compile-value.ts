@@ -1,5 +1,6 @@
 /** Clauses about the values of one parameter: conditions on the keys of a resource, or of one of its elements. */
 import { BSONRegExp, type Document } from 'mongodb';
+import { FhirError, issue } from '../../fhir/fhir-error.ts';
 import type { QuantityValue, StringMatch, TokenValue, UriMatch, ValueClause } from '../../search/search-query.ts';
 import { dateCondition, numberCondition, type RangeCondition, rangesFilter } from './compile-ranges.ts';
 import { anyOf, type CompiledClause, keysClause, NEVER, oneOf } from './compiled-clause.ts';
@@ -20,8 +21,18 @@ import {
 /** A key as it is, or a pattern of keys. */
 type Key = string | BSONRegExp;
 
+/** In bytes: the database takes no longer pattern. */
+const LONGEST_PATTERN = 32_764;
+
+/** Throws a FhirError 400 if the database would refuse the pattern. */
+const patternOf = (pattern: string, flags = ''): BSONRegExp => {
+  if (Buffer.byteLength(pattern) > LONGEST_PATTERN)
+    throw new FhirError(400, [issue('too-long', `A searched value is longer than ${LONGEST_PATTERN} bytes`)]);
+  return new BSONRegExp(pattern, flags);
+};
+
 /** MongoDB bounds the scan of an index by the text that such a pattern begins with. */
-const startingWith = (text: string): BSONRegExp => new BSONRegExp(startsPattern(text));
+const startingWith = (text: string): BSONRegExp => patternOf(startsPattern(text));
 
 const tokenKeys = (param: string, { system, code }: TokenValue): Key => {
   if (code !== undefined) return system === undefined ? anySystemKey(param, code) : tokenKey(param, system, code);
@@ -63,7 +74,7 @@ const stringKeys = (param: string, match: StringMatch, value: string): Key => {
     case 'exact':
       return exactKey(param, value);
     case 'contains':
-      return new BSONRegExp(`${startsPattern(stringKey(param, ''))}.*${escapedPattern(value)}`, 's');
+      return patternOf(`${startsPattern(stringKey(param, ''))}.*${escapedPattern(value)}`, 's');
   }
 };
 

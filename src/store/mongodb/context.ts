@@ -23,6 +23,8 @@ export interface SearchContext {
   readonly searchLimits: SearchLimits;
   /** Milliseconds since 1970 UTC. */
   readonly now: () => number;
+  /** So much earlier than now a version may be dated that is not there yet. */
+  readonly lateMilliseconds: number;
   /** The most documents that are sorted without an index; 1,000 by default. */
   readonly few?: number;
   /** Of the transaction that asks, if one does: every command must be given it. */

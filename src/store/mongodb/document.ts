@@ -5,6 +5,7 @@
 import type { ObjectId } from 'mongodb';
 import type { Reference } from '../../fhir/reference.ts';
 import { foldText, type IndexEntry } from '../../search/index-entry.ts';
+import type { Form } from '../range-forms.ts';
 import type { Action } from '../store.ts';
 import {
   anyReferenceKey,
@@ -16,13 +17,14 @@ import {
   referenceKey,
   resourceKey,
   SEVERAL_PATIENTS,
+  sourceKey,
   stringKey,
   tokenKey,
   uriKey,
   wordKey,
   wordsOf,
 } from './keys.ts';
-import { type Form, withForms } from './range-forms.ts';
+import { withForms } from './range-forms.ts';
 
 /** What a current and a superseded version have in common. */
 export interface StoredVersion {
@@ -41,6 +43,8 @@ export interface StoredVersion {
   readonly attachment?: ObjectId;
   /** The length of the JSON in bytes. */
   readonly size: number;
+  /** On whose behalf the resource had been pushed when the version was made, like `Organization/abc`. */
+  readonly source?: string;
   /** Of the commit that made the version: by it a writer that lost the answer sees whether it has written. */
   readonly mark: ObjectId;
 }
@@ -57,6 +61,7 @@ export const VERSION_FIELDS = {
   body: 1,
   attachment: 1,
   size: 1,
+  source: 1,
   mark: 1,
 } as const satisfies Readonly<Record<keyof StoredVersion, 1>>;
 
@@ -241,8 +246,13 @@ const patientOf = (entries: readonly ValueEntry[]): string | null => {
 const compositeOf = (param: string): string => param.replace(/#\d+(:.*)?$/, '');
 
 /** What a resource of `type` is found by. */
-export const indexFields = (type: Reference['type'], entries: readonly IndexEntry[]): IndexFields => {
+export const indexFields = (
+  type: Reference['type'],
+  entries: readonly IndexEntry[],
+  source: string | undefined,
+): IndexFields => {
   const own = noSets();
+  if (source !== undefined) own.k.add(sourceKey(source));
   const elements = new Map<string, { readonly p: string; readonly sets: KeySets }>();
   const values = entries.filter((entry) => entry.kind !== 'text');
   for (const entry of values) {

@@ -13,12 +13,13 @@ const TIME_LIMIT_EXCEEDED = 50;
 const DISK_FULL = 14_031;
 /** BSONObjectTooLarge, and two older forms of it. */
 const DOCUMENT_TOO_LARGE = new Set([10_334, 17_419, 17_420]);
-const TRANSACTION_TOO_LARGE = 257;
+/** TransactionTooLarge and, since 6.2, TransactionTooLargeForCache. */
+const TRANSACTION_TOO_LARGE = new Set([257, 313]);
 const BAD_VALUE = 2;
 
-/** The server steps down, shuts down, cannot be reached by another one, or has lost its majority for the moment. */
+/** The server steps down, shuts down, cannot be reached by another one, or has lost its majority or a cursor. */
 const TRANSIENT_CODES = new Set([
-  6, 7, 64, 89, 91, 112, 133, 134, 189, 246, 251, 262, 317, 9001, 10_107, 11_600, 11_602, 13_435, 13_436, 18_214,
+  6, 7, 43, 64, 89, 91, 112, 133, 134, 189, 246, 251, 262, 317, 9001, 10_107, 11_600, 11_602, 13_435, 13_436, 18_214,
 ]);
 
 const codeOf = (error: unknown): number => Number((error as { code?: unknown } | undefined)?.code ?? 0);
@@ -59,7 +60,7 @@ export const answerOf = (error: unknown): unknown => {
     return new FhirError(507, [issue('no-store', 'The disk of the database is full; nothing was stored')]);
   if (DOCUMENT_TOO_LARGE.has(code) || /larger than the maximum size/.test(error.message))
     return tooLarge('The resource has more to be indexed than fits in a document of the database (16 MB)');
-  if (code === TRANSACTION_TOO_LARGE)
+  if (TRANSACTION_TOO_LARGE.has(code))
     return tooLarge('The transaction is larger than the memory of the database takes');
   if (isTransient(error))
     return unavailable(`The database cannot be used just now (${error.name} ${code})`, RETRY_AFTER_SECONDS);

@@ -8,7 +8,7 @@ import { type Deadline, deadlinePassed, RETRY_AFTER_SECONDS } from './deadline.t
 export interface GateLimits {
   /** How many transactions run at once. */
   readonly concurrent: number;
-  /** How many may wait. */
+  /** How many may wait, for their turn or for the database. */
   readonly queue: number;
 }
 
@@ -118,7 +118,8 @@ export const createGate = (limits: GateLimits): Gate => {
 
   return {
     run: async ({ keys, isTransaction, deadline }, work) => {
-      if (waiting >= limits.queue) throw queueFull(limits);
+      // What runs beside the transactions waits, too: for a connection, if the database is slow.
+      if (waiting >= limits.queue || present >= limits.queue + limits.concurrent) throw queueFull(limits);
       const { promise, resolve } = Promise.withResolvers<void>();
       let hasStarted = false;
       const start = (): void => {

@@ -10,16 +10,16 @@ import { tooCostly } from '../../fhir/fhir-error.ts';
 import type { Reference } from '../../fhir/reference.ts';
 import type { HistoryPage, HistoryScope, HistoryTimes, Page, Version } from '../store.ts';
 import type { CollectionName, Commands } from './commands.ts';
-import { allOf } from './compiled-clause.ts';
+import { allOf, oneOf } from './compiled-clause.ts';
 import type { SearchContext } from './context.ts';
 import { type StoredVersion, VERSION_FIELDS } from './document.ts';
 import { fitting, isFirstOver, isOverBytes } from './fitting.ts';
 import { resourceKey, versionKey } from './keys.ts';
 
 /** What tells versions apart and puts them in order. */
-type Made = Pick<StoredVersion, 'type' | 'id' | 'rid' | 'version' | 'updated' | 'size'>;
+type Made = Pick<StoredVersion, 'type' | 'id' | 'rid' | 'version' | 'updated' | 'size' | 'source'>;
 
-const MADE_FIELDS = { _id: 0, type: 1, id: 1, rid: 1, version: 1, updated: 1, size: 1 } as const;
+const MADE_FIELDS = { _id: 0, type: 1, id: 1, rid: 1, version: 1, updated: 1, size: 1, source: 1 } as const;
 
 /** So many versions are looked at by one command where they cannot be told by an index. */
 const BATCH = 500;
@@ -42,9 +42,13 @@ const merged = <T extends Made>(current: readonly T[], superseded: readonly T[])
   return [...each.values()].sort(newestFirst);
 };
 
-const within = ({ type }: HistoryScope, { since, at }: HistoryTimes): Document => {
+const within = ({ type, sources }: HistoryScope, { since, at }: HistoryTimes): Document => {
   const updated = { ...(since === undefined ? {} : { $gte: since }), ...(at === undefined ? {} : { $lt: at.hi }) };
-  return { ...(type === undefined ? {} : { type }), ...(Object.keys(updated).length === 0 ? {} : { updated }) };
+  return {
+    ...(type === undefined ? {} : { type }),
+    ...(sources === undefined ? {} : { source: oneOf([...new Set(sources)]) }),
+    ...(Object.keys(updated).length === 0 ? {} : { updated }),
+  };
 };
 
 const behind = (after: HistoryPage['after']): Document[] => {
@@ -57,7 +61,8 @@ const behind = (after: HistoryPage['after']): Document[] => {
   return [{ updated: { $lte: updated }, $nor: before }];
 };
 
-const indexOf = ({ type }: HistoryScope, collection: CollectionName) => {
+const indexOf = ({ type, sources }: HistoryScope, collection: CollectionName) => {
+  if (sources !== undefined) return collection === 'resources' ? 'source_1' : 'history_source_1';
   if (collection === 'resources') return type === undefined ? 'all_1' : 'updated_1';
   return type === undefined ? 'history_all_1' : 'history_type_1';
 };
@@ -174,6 +179,9 @@ const currentOf = async (reference: Reference, commands: Commands): Promise<Stor
 
 const isSince = ({ since }: HistoryTimes, { updated }: Made): boolean => since === undefined || updated >= since;
 
+const isFrom = ({ sources }: HistoryScope, { source }: Made): boolean =>
+  sources === undefined || (source !== undefined && sources.includes(source));
+
 /** The superseded versions of one resource in the times, newest first, without their texts. */
 const madeOf = async (
   reference: Reference,
@@ -201,9 +209,13 @@ const madeOf = async (
   });
 };
 
-/** Versions have no gaps: those of a page are read by their numbers. */
+/**
+ * Versions have no gaps: those of a page are read by their numbers. What limits a history otherwise leaves its newest
+ * versions, as they are the later ones, and a source once known stays.
+ */
 const versionsOfOne = async (
   reference: Reference,
+  scope: HistoryScope,
   page: HistoryPage,
   limit: number,
   commands: Commands,
@@ -221,7 +233,9 @@ const versionsOfOne = async (
     commands,
   );
   const isCurrentWanted = wanted.some(({ version }) => version === current.version);
-  return merged(isCurrentWanted ? [current] : [], superseded).filter((made) => isSince(page, made));
+  return merged(isCurrentWanted ? [current] : [], superseded).filter(
+    (made) => isSince(page, made) && isFrom(scope, made),
+  );
 };
 
 /** One page of a history. */
@@ -231,11 +245,12 @@ export const historyPage = async (
   { versionsOf }: SearchContext,
   commands: Commands,
 ): Promise<Page<Version>> => {
-  const { type, id } = scope;
+  const { type, id, sources } = scope;
+  if (sources?.length === 0) return { items: [] };
   const limit = page.count + 1;
   const found =
     type !== undefined && id !== undefined
-      ? await versionsOfOne({ type, id }, page, limit, commands)
+      ? await versionsOfOne({ type, id }, scope, page, limit, commands)
       : await newestVersions(scope, page, limit, commands);
   const shown = fitting(found.slice(0, page.count), page.bytes, 1);
   const items = await versionsOf(shown);
@@ -273,18 +288,20 @@ const countSince = async (scope: HistoryScope, times: HistoryTimes, commands: Co
 
 /** How many versions all pages of a history have together. */
 export const historyCount = async (scope: HistoryScope, times: HistoryTimes, commands: Commands): Promise<number> => {
-  const { type, id } = scope;
+  const { type, id, sources } = scope;
   const { since, at } = times;
+  if (sources?.length === 0) return 0;
   if (type !== undefined && id !== undefined) {
     const current = await currentOf({ type, id }, commands);
     if (current === undefined) return 0;
-    if (since === undefined && at === undefined) return current.version;
-    return (await madeOf({ type, id }, times, current, commands)).length;
+    if (since === undefined && at === undefined && sources === undefined) return current.version;
+    const made = await madeOf({ type, id }, times, current, commands);
+    return made.filter((each) => isFrom(scope, each)).length;
   }
   if (at !== undefined) {
     let count = await commands.count(within(scope, times), { hint: indexOf(scope, 'resources') });
     for await (const some of supersededAt(scope, { ...times, at, count: BATCH }, commands)) count += some.length;
     return count;
   }
-  return since === undefined ? countAll(scope, commands) : countSince(scope, times, commands);
+  return since === undefined && sources === undefined ? countAll(scope, commands) : countSince(scope, times, commands);
 };

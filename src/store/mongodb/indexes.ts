@@ -10,7 +10,12 @@ interface IndexDefinition {
   /** Documents are removed when the instant of the index's only field has passed. */
   readonly expires?: true;
   readonly isUnique?: true;
+  /** Only documents that have the field are in the index. */
+  readonly having?: string;
 }
+
+/** The type is behind what gives the order, so that the versions of several types come in that order, too. */
+const SOURCE_KEY = { source: 1, updated: 1, rid: 1, version: 1, type: 1 } as const;
 
 /** @see docs/mongodb.md for what each is for. */
 export const INDEXES = {
@@ -36,11 +41,14 @@ export const INDEXES = {
   date_1: { collection: 'resources', key: { type: 1, clinicalDate: -1, rid: -1 } },
   /** A patient's resources, newest first; no field of it is an array. */
   patient_1: { collection: 'resources', key: { patient: 1, type: 1, clinicalDate: -1, rid: -1 } },
+  /** The history of what a source has pushed, of a type or of all. */
+  source_1: { collection: 'resources', key: SOURCE_KEY, having: 'source' },
+  history_source_1: { collection: 'history', key: SOURCE_KEY, having: 'source' },
   history_type_1: { collection: 'history', key: { type: 1, updated: 1, rid: 1, version: 1 } },
   history_all_1: { collection: 'history', key: { updated: 1, rid: 1, version: 1 } },
   records_expires_1: { collection: 'records', key: { expires: 1 }, expires: true },
-  /** GridFS's own; the chunks are sharded by it. */
-  chunks_1: { collection: 'bodies.chunks', key: { files_id: 1, n: 1 }, isUnique: true },
+  /** GridFS's own, by the name that its tools give it, and sharding, which may have made it before; chunks are sharded by it. */
+  files_id_1_n_1: { collection: 'bodies.chunks', key: { files_id: 1, n: 1 }, isUnique: true },
   /** What a sweep has to look at. */
   files_1: { collection: 'bodies.files', key: { 'metadata.isReferred': 1, uploadDate: 1 } },
   locks_expires_1: { collection: 'locks', key: { expires: 1 }, expires: true },
@@ -55,11 +63,12 @@ export const createIndexes = async (database: Db): Promise<void> => {
     await database.collection(collection).createIndexes(
       definitions
         .filter(([, definition]) => definition.collection === collection)
-        .map(([name, { key, expires, isUnique }]) => ({
+        .map(([name, { key, expires, isUnique, having }]) => ({
           name,
           key: { ...key },
           ...(expires ? { expireAfterSeconds: 0 } : {}),
           ...(isUnique ? { unique: true } : {}),
+          ...(having === undefined ? {} : { partialFilterExpression: { [having]: { $exists: true } } }),
         })),
     );
 };

@@ -50,6 +50,9 @@ export const namedReferenceOf = (key: string): { name: string; target: Reference
 /** A whole url. With a text that is only the beginning of urls, what their keys begin with. */
 export const uriKey = (param: string, value: string): string => `${keyName(param)}@${value}`;
 
+/** On whose behalf a resource is pushed: no parameter, and so it has a name that none has. */
+export const sourceKey = (source: string): string => uriKey(':source', source);
+
 /** A folded string. With a text that is only the beginning of strings, what their keys begin with. */
 export const stringKey = (param: string, folded: string): string => `${keyName(param)}=${folded}`;
 

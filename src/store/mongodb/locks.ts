@@ -9,6 +9,7 @@ import type { Reference } from '../../fhir/reference.ts';
 import type { Clause, SearchQuery } from '../../search/search-query.ts';
 import type { Expectation } from '../store.ts';
 import type { LockDocument } from './collections.ts';
+import { isDuplicateKey, WriteConflict } from './faults.ts';
 import { resourceKey } from './keys.ts';
 
 /** Locks are removed so long after their last use, in milliseconds. */
@@ -30,7 +31,8 @@ const criteriaText = ({ searches }: SearchQuery): string =>
   normalText(searches.map(({ type, clauses }: { type: string; clauses: readonly Clause[] }) => ({ type, clauses })));
 
 /** The lock of a condition: a hash of type and criteria. */
-export const lockOf = ({ query }: Expectation): string => hash('sha256', criteriaText(query), 'base64url');
+export const lockOf = ({ query, asked = query }: Expectation): string =>
+  hash('sha256', criteriaText(asked), 'base64url');
 
 /** How many transactions may rely on one resource at once without spoiling each other. */
 const SLOTS = 16;
@@ -62,8 +64,11 @@ export const takeLocks = async (
   if (names.length === 0) return;
   const update = { $inc: { count: 1 }, $set: { expires: new Date(now + KEPT) } };
   const sorted = [...new Set(names)].sort();
-  await locks.bulkWrite(
-    sorted.map((_id) => ({ updateOne: { filter: { _id }, update, upsert: true } })),
-    { session, ordered: true },
-  );
+  const upserts = sorted.map((_id) => ({ updateOne: { filter: { _id }, update, upsert: true } }));
+  try {
+    await locks.bulkWrite(upserts, { session, ordered: true });
+  } catch (error) {
+    // Two upserts of a document that is not there: the database may call that a duplicate key.
+    throw isDuplicateKey(error) ? new WriteConflict('Another transaction has taken the lock') : error;
+  }
 };

@@ -1,12 +1,13 @@
 /** The store for more than one machine: a MongoDB replica set or sharded cluster that several servers share. */
 import type { ClientSession } from 'mongodb';
+import { unavailable } from '../../fhir/fhir-error.ts';
 import type { Store } from '../store.ts';
 import { StoreUnusable } from '../store-unusable.ts';
 import { openBodies } from './bodies.ts';
 import { type CommitOptions, createCommitter } from './commit.ts';
 import { type Connection, connect } from './connect.ts';
 import type { SearchLimits } from './context.ts';
-import { type Deadline, deadlineIn, within } from './deadline.ts';
+import { type Deadline, deadlineIn, RETRY_AFTER_SECONDS, within } from './deadline.ts';
 import { answerOf, repeated } from './faults.ts';
 import { createRead } from './read.ts';
 import { openRecords } from './records.ts';
@@ -16,6 +17,8 @@ import { openTransfer } from './transfer.ts';
 
 export interface MongoStoreOptions extends Connection, CommitOptions {
   readonly searchLimits: SearchLimits;
+  /** How many reads and searches may be under way, most of them waiting for a connection. */
+  readonly readQueue: number;
   /** How long an instance number is leased; it is renewed all the while. */
   readonly leaseMilliseconds: number;
   /** Milliseconds since 1970 UTC. */
@@ -23,6 +26,8 @@ export interface MongoStoreOptions extends Connection, CommitOptions {
 }
 
 const SWEEP_MILLISECONDS = 3_600_000;
+/** So far the clocks of servers may be apart. */
+const CLOCK_SKEW = 60_000;
 /** How long a close waits for a database that is not there. */
 const RELEASE_MILLISECONDS = 2000;
 
@@ -48,12 +53,32 @@ const createCalls = (milliseconds: number) => {
   return { call, calls };
 };
 
+/** Refuses with FhirError 503 what comes while `most` others are under way, so that a slow database fills no memory. */
+const createRoom = (most: number) => {
+  let underWay = 0;
+  return <Arguments extends unknown[], T>(action: (...given: Arguments) => Promise<T>) =>
+    async (...given: Arguments): Promise<T> => {
+      if (underWay >= most)
+        throw unavailable(
+          `${most} reads and searches are under way already (CONSILIUM_SEARCH_QUEUE)`,
+          RETRY_AFTER_SECONDS,
+        );
+      underWay++;
+      try {
+        return await action(...given);
+      } finally {
+        underWay--;
+      }
+    };
+};
+
 /** Opens the database, or makes it. Throws StoreUnusable with one line for the operator. */
 export const openMongoStore = async (options: MongoStoreOptions): Promise<Store> => {
   const { now, deadlineMilliseconds, leaseMilliseconds, searchLimits } = options;
   const collections = await connect(options);
   const { client, resources, history } = collections;
   const { call, calls } = createCalls(deadlineMilliseconds);
+  const limited = createRoom(options.readQueue);
   const deadline = (): Deadline => deadlineIn(deadlineMilliseconds);
   const bodies = openBodies({ ...collections, now });
   const records = openRecords(collections.records, now, deadline);
@@ -63,7 +88,9 @@ export const openMongoStore = async (options: MongoStoreOptions): Promise<Store>
     await client.close();
     throw new StoreUnusable(error.message);
   });
-  const searchContext = { resources, history, versionsOf: bodies.versionsOf, searchLimits, now };
+  // A commit is dated when it begins, and may still be under way at the database when this server has given it up.
+  const lateMilliseconds = CLOCK_SKEW + 2 * deadlineMilliseconds;
+  const searchContext = { resources, history, versionsOf: bodies.versionsOf, searchLimits, now, lateMilliseconds };
   const searchesIn = (session?: ClientSession) =>
     createSearches(session === undefined ? searchContext : { ...searchContext, session });
   const searches = searchesIn();
@@ -91,13 +118,13 @@ export const openMongoStore = async (options: MongoStoreOptions): Promise<Store>
       reserve: calls(transfer.reserve),
       restore: calls(transfer.restore),
     },
-    read: calls(createRead(collections, bodies)),
-    history: calls(searches.history),
-    countHistory: calls(searches.countHistory),
-    search: calls(searches.search),
-    related: calls(searches.related),
-    count: calls(searches.count),
-    explain: calls(searches.explain),
+    read: limited(calls(createRead(collections, bodies))),
+    history: limited(calls(searches.history)),
+    countHistory: limited(calls(searches.countHistory)),
+    search: limited(calls(searches.search)),
+    related: limited(calls(searches.related)),
+    count: limited(calls(searches.count)),
+    explain: limited(calls(searches.explain)),
     commit: (writes, expected = []) => {
       if (closed !== undefined) return Promise.reject(new Error('The store is closed'));
       return call((time) => committer.commit(writes, expected, time));

@@ -4,7 +4,7 @@
  */
 import { type Collection, ObjectId } from 'mongodb';
 import type { Records, StoredRecord } from '../store.ts';
-import type { Deadline } from './deadline.ts';
+import { backOff, type Deadline } from './deadline.ts';
 import { isDuplicateKey, repeated } from './faults.ts';
 
 export interface RecordDocument {
@@ -89,17 +89,19 @@ export const openRecords = (
         mark,
       };
       const time = deadline();
-      for (;;) {
+      for (let attempt = 0; ; attempt++) {
         const result = await repeated(time, () => put(document, revision));
         if (result !== 'again') return result === 'refused' ? undefined : result;
+        await backOff(attempt, time);
       }
     },
     delete: async (key, revision) => {
       const time = deadline();
       const tried = { any: false };
-      for (;;) {
+      for (let attempt = 0; ; attempt++) {
         const result = await repeated(time, () => remove(key, revision, tried));
         if (result !== 'again') return result;
+        await backOff(attempt, time);
       }
     },
   };

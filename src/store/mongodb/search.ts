@@ -12,9 +12,6 @@ import { relatedDocuments } from './related.ts';
 
 type Searches = Pick<Store, 'search' | 'related' | 'count' | 'history' | 'countHistory' | 'explain'>;
 
-/** So much earlier than now a version may be dated that is not there yet: clocks that differ, and a commit under way. */
-const LATE_MILLISECONDS = 120_000;
-
 const searchingWith = (context: SearchContext): Searching => {
   const commands = startCommands(context);
   return { commands, compile: createClauseCompiler(commands), now: context.now, planned: () => {} };
@@ -36,7 +33,7 @@ export const createSearches = (context: SearchContext): Searches => ({
   },
   history: async (scope, page) => {
     // Before the page is read: what another instance is still about to commit may have its instant from before.
-    const asOf = context.now() - LATE_MILLISECONDS;
+    const asOf = context.now() - context.lateMilliseconds;
     return { ...(await historyPage(scope, page, context, startCommands(context))), asOf };
   },
   countHistory: (scope, times) => historyCount(scope, times, startCommands(context)),

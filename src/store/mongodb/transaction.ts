@@ -17,7 +17,7 @@ export interface Attempted {
 }
 
 interface Outcome extends Attempted {
-  /** Whether an attempt before has done all: nothing is to be committed. */
+  /** Whether an attempt before has done all. */
   readonly isDone: boolean;
 }
 
@@ -57,8 +57,8 @@ export const inTransaction = async (
       try {
         session.startTransaction(OPTIONS);
         const outcome = await work(session, attempts);
-        if (outcome.isDone) return outcome.results;
-        attempts.push(outcome);
+        // What was seen of the attempt before is answered when a majority has it: that, too, is what a commit waits for.
+        if (!outcome.isDone) attempts.push(outcome);
         await commit(session, deadline);
         return outcome.results;
       } catch (error) {

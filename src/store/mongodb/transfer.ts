@@ -1,11 +1,12 @@
 /** Everything as it is stored, for a copy into another store, and from one: numbers, versions and times stay. */
 import { ObjectId } from 'mongodb';
 import { referenceText } from '../../fhir/reference.ts';
-import type { NumberedReference, StoredHistory, Transfer, Version } from '../store.ts';
+import type { NumberedReference, Transfer, Version } from '../store.ts';
 import type { Draft } from './apply-write.ts';
 import type { Bodies } from './bodies.ts';
 import type { Collections } from './collections.ts';
 import { type HistoryDocument, indexFields, NO_KEYS, type StoredVersion, VERSION_FIELDS } from './document.ts';
+import { fitting } from './fitting.ts';
 import { resourceKey, versionKey } from './keys.ts';
 import { draftedHistory, resourceDocument } from './stored-documents.ts';
 
@@ -17,11 +18,12 @@ const BATCH = 1000;
 const KEPT = 86_400_000;
 
 const draftOf = ({ rid, entries }: Restored, version: Version): Draft => {
-  const { type, id, lastUpdated: updated, isDeleted, action, text } = version;
+  const { type, id, lastUpdated: updated, isDeleted, action, text, source } = version;
   return {
     ...{ rid, type, id, version: version.version, updated, live: !isDeleted, action, text, size: text.length },
+    ...(source === undefined ? {} : { source }),
     mark: new ObjectId(),
-    keys: isDeleted ? NO_KEYS : indexFields(type, entries),
+    keys: isDeleted ? NO_KEYS : indexFields(type, entries, source),
   };
 };
 
@@ -33,22 +35,41 @@ export const openTransfer = (
   const inOrder = { sort: { rid: 1 }, hint: 'order_1' } as const;
 
   /** The superseded versions of some resources, by their `_id`. */
-  const supersededBy = async (current: readonly StoredVersion[]): Promise<Map<string, HistoryDocument>> => {
+  const supersededBy = async <Fields extends keyof StoredVersion>(
+    current: readonly Pick<StoredVersion, 'type' | 'id' | 'version'>[],
+    fields: Readonly<Record<Fields, 1>>,
+  ): Promise<Map<string, Pick<HistoryDocument, Fields | '_id'>>> => {
     const ids = current.flatMap((newest) =>
       Array.from({ length: newest.version - 1 }, (_, at) => versionKey(newest, at + 1)),
     );
-    const found = new Map<string, HistoryDocument>();
+    const found = new Map<string, Pick<HistoryDocument, Fields | '_id'>>();
     for (let at = 0; at < ids.length; at += BATCH) {
       const filter = { _id: { $in: ids.slice(at, at + BATCH) } };
-      for await (const document of history.find(filter, { batchSize: BATCH + 1 })) found.set(document._id, document);
+      for await (const document of history.find(filter, { batchSize: BATCH + 1, projection: fields }))
+        found.set(document._id, document);
     }
     return found;
   };
 
-  const historyOf = async (newest: StoredVersion, superseded: Map<string, HistoryDocument>): Promise<StoredHistory> => {
-    const { rid, type, id, version } = newest;
-    const older = Array.from({ length: version - 1 }, (_, at) => superseded.get(versionKey(newest, at + 1)) ?? []);
-    return { rid, type, id, versions: await bodies.versionsOf([...older.flat(), newest]) };
+  /** Those of some superseded versions that are a resource's, oldest first. */
+  const olderOf = <T>(
+    newest: Pick<StoredVersion, 'type' | 'id' | 'version'>,
+    superseded: ReadonlyMap<string, T>,
+  ): T[] =>
+    Array.from(
+      { length: newest.version - 1 },
+      (_, at) => superseded.get(versionKey(newest, at + 1)) ?? [],
+    ).flat() as T[];
+
+  /** How many of the resources behind `after` have no more than `bytes` of JSON together; one at least. */
+  const fittingCount = async (after: number, limit: number, bytes: number): Promise<number> => {
+    const options = { ...inOrder, limit, projection: { _id: 0, type: 1, id: 1, version: 1, size: 1 } };
+    const current = await resources.find({ rid: { $gt: after } }, options).toArray();
+    const superseded = await supersededBy(current, { size: 1 });
+    const sizes = current.map((newest) => ({
+      size: olderOf(newest, superseded).reduce((sum, { size }) => sum + size, newest.size),
+    }));
+    return Math.max(1, fitting(sizes, bytes, 1).length);
   };
 
   /** Throws if a number is another resource's, or a resource has another number. */
@@ -98,11 +119,17 @@ export const openTransfer = (
   };
 
   return {
-    histories: async (after, limit) => {
-      const options = { ...inOrder, limit, projection: VERSION_FIELDS };
+    histories: async (after, limit, bytes) => {
+      const count = bytes === undefined ? limit : await fittingCount(after, limit, bytes);
+      const options = { ...inOrder, limit: count, projection: VERSION_FIELDS };
       const current = await resources.find({ rid: { $gt: after } }, options).toArray();
-      const superseded = await supersededBy(current);
-      return Promise.all(current.map((newest) => historyOf(newest, superseded)));
+      const superseded = await supersededBy(current, VERSION_FIELDS);
+      return Promise.all(
+        current.map(async (newest) => {
+          const { rid, type, id } = newest;
+          return { rid, type, id, versions: await bodies.versionsOf([...olderOf(newest, superseded), newest]) };
+        }),
+      );
     },
     references: async (after, limit) => {
       const options = { ...inOrder, limit, projection: { rid: 1, type: 1, id: 1 } };

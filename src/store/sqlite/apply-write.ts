@@ -12,13 +12,14 @@ import { indexLines, NO_LINES, openIndexTables } from './index-rows.ts';
 import type { Rids } from './rids.ts';
 import type { WritableSymbols } from './symbols.ts';
 import type { TypeCounts } from './type-counts.ts';
-import { ACTIONS } from './version-row.ts';
+import { originOf } from './version-row.ts';
 
 interface Row {
   readonly rid: number;
   readonly version: number;
   readonly updated: number;
   readonly live: number;
+  readonly source: number | null;
   readonly index_rows: string;
   /** Null for a large one, which is read only where it may matter. */
   readonly body: Buffer | null;
@@ -46,8 +47,6 @@ const EMPTY = Buffer.alloc(0);
 
 const refusal = (status: number, code: Issue['code'], text: string): FhirError =>
   new FhirError(status, [issue(code, text)]);
-
-const actionNumber = (action: Action): number => ACTIONS.indexOf(action);
 
 /** The lines of a resource as they stand in its row. */
 export const linesOf = (rows: string): string[] => (rows === '' ? [] : rows.split('\n'));
@@ -80,16 +79,16 @@ const freeLarge = ({ length, buffer }: Buffer): void => {
 export const openWrites = ({ connection, symbols, rids, counts }: WriteTarget): AppliedWrites => {
   const index = openIndexTables(connection);
   const select = connection.prepare<[number, string], Row>(
-    `SELECT rid, version, updated, live, index_rows, length(body) AS size,
+    `SELECT rid, version, updated, live, source, index_rows, length(body) AS size,
       CASE WHEN length(body) < ${LARGE} THEN body END AS body FROM resource WHERE type = ? AND id = ?`,
   );
   const selectBody = connection.prepare<[number], Buffer>('SELECT body FROM resource WHERE rid = ?').pluck();
   const change = connection.prepare(
-    'UPDATE resource SET version = ?, updated = ?, live = ?, action = ?, index_rows = ?, body = ? WHERE rid = ?',
+    'UPDATE resource SET version = ?, updated = ?, live = ?, origin = ?, index_rows = ?, body = ? WHERE rid = ?',
   );
   const changeRows = connection.prepare('UPDATE resource SET index_rows = ? WHERE rid = ?');
   const archive = connection.prepare(
-    'INSERT INTO history (rid, type, version, updated, live, action, body) SELECT rid, type, version, updated, live, action, body FROM resource WHERE rid = ?',
+    'INSERT INTO history (rid, type, version, updated, live, origin, body) SELECT rid, type, version, updated, live, origin, body FROM resource WHERE rid = ?',
   );
 
   const isSame = ({ rid, version, updated, live, size, body }: Row, resource: ResourceText): boolean => {
@@ -104,7 +103,11 @@ export const openWrites = ({ connection, symbols, rids, counts }: WriteTarget): 
     return isEqual;
   };
 
-  const save = ({ kind, resource, entries }: Saved, row: Row | undefined, lastUpdated: number): Written => {
+  const save = (
+    { kind, resource, entries, source: ofWriter }: Saved,
+    row: Row | undefined,
+    lastUpdated: number,
+  ): Written => {
     const { type, id } = resource;
     const version = (row?.version ?? 0) + 1;
     const body = packedBody(stampedBytes(resource, { version, lastUpdated }));
@@ -113,10 +116,11 @@ export const openWrites = ({ connection, symbols, rids, counts }: WriteTarget): 
     const rows = indexLines(type, entries, symbols, rids.of);
     index.replace(rid, linesOf(row?.index_rows ?? ''), rows);
     const outcome = row === undefined || row.live === 0 ? 'created' : 'updated';
-    const asCreate = kind === 'create' ? 'create' : 'update-as-create';
-    const action = actionNumber(outcome === 'created' ? asCreate : 'update');
+    const asCreate: Action = kind === 'create' ? 'create' : 'update-as-create';
+    const source = row?.source ?? (ofWriter === undefined ? null : symbols.intern(ofWriter));
+    const origin = originOf(outcome === 'created' ? asCreate : 'update', source);
     if (outcome === 'created') counts.add(symbols.intern(type), 1);
-    change.run(version, lastUpdated, 1, action, rows.lines.join('\n'), body, rid);
+    change.run(version, lastUpdated, 1, origin, rows.lines.join('\n'), body, rid);
     freeLarge(body);
     return { type, id, outcome, version, lastUpdated };
   };
@@ -126,7 +130,7 @@ export const openWrites = ({ connection, symbols, rids, counts }: WriteTarget): 
     archive.run(row.rid);
     index.replace(row.rid, linesOf(row.index_rows), NO_LINES);
     counts.add(symbols.intern(type), -1);
-    change.run(version, lastUpdated, 0, actionNumber('delete'), '', EMPTY, row.rid);
+    change.run(version, lastUpdated, 0, originOf('delete', row.source), '', EMPTY, row.rid);
     return { type, id, outcome: 'deleted', version, lastUpdated };
   };
 

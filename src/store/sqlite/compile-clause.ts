@@ -181,6 +181,27 @@ const compileAny = (clauses: readonly Clause[], type: string, context: CompileCo
     : probeOnly(probe);
 };
 
+/** The first part that can leads, and the others are asked of what it finds. */
+const compileAll = (clauses: readonly Clause[], type: string, context: CompileContext): CompiledClause => {
+  const parts = clauses.map((clause) => compileClause(clause, type, context));
+  const probe = (rid: string): Sql => allOf(parts.map((part) => part.probe(rid)));
+  const leading = parts.find(({ lead, legs }) => lead !== 'none' && !legs.some(({ isElement }) => isElement));
+  if (leading === undefined) return probeOnly(probe);
+  const others = parts.filter((part) => part !== leading);
+  const { lead, key, rowKey } = leading;
+  const legs = leading.legs.map(
+    (leg): Leg => ({
+      ...leg,
+      match: (alias) =>
+        allOf([
+          ...(leg.match === undefined ? [] : [leg.match(alias)]),
+          ...others.map((other) => other.probe(`${alias}.rid`)),
+        ]),
+    }),
+  );
+  return compiled(legs, context, { lead, key, rowKey, probe });
+};
+
 /** Compiles one clause of a search for resources of `type`. */
 export const compileClause = (clause: Clause, type: string, context: CompileContext): CompiledClause => {
   switch (clause.kind) {
@@ -201,6 +222,8 @@ export const compileClause = (clause: Clause, type: string, context: CompileCont
     }
     case 'any':
       return compileAny(clause.clauses, type, context);
+    case 'all':
+      return compileAll(clause.clauses, type, context);
     case 'chain':
       return compileChain(clause, type, context);
     case 'hierarchy':

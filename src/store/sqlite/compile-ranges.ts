@@ -5,7 +5,7 @@
  * @see https://hl7.org/fhir/R4/search.html#prefix
  */
 import type { RangeValue } from '../../search/search-query.ts';
-import { FORMS, LONG_RANGE } from './index-rows.ts';
+import { FORMS, loBounds, longestOf } from '../range-forms.ts';
 import type { Leg } from './leg.ts';
 import { allOf, type Sql, sql } from './sql.ts';
 
@@ -80,31 +80,6 @@ export const instantCondition = (column: string, { prefix, lo, hi }: RangeValue)
   }
 };
 
-/** Between which values of `lo`, both included, a stored range of at most `length` can match; each may be infinite. */
-const loBounds = ({ prefix, lo, hi }: RangeValue, length: number): [number, number] => {
-  const none = Number.POSITIVE_INFINITY;
-  switch (prefix) {
-    case 'eq':
-      return [lo, hi];
-    case 'ne':
-      return [-none, none];
-    case 'gt':
-      return [hi - length, none];
-    case 'ge':
-      return [Math.min(lo, hi - length), none];
-    case 'lt':
-      return [-none, lo];
-    case 'le':
-      return [-none, hi];
-    case 'sa':
-      return [hi, none];
-    case 'eb':
-      return [-none, lo];
-    case 'ap':
-      return [lo - length, hi];
-  }
-};
-
 /** Conditions that bound the column `lo` of stored ranges of at most `length` as far as all values together allow. */
 export const boundsOn = (column: string, values: readonly RangeValue[], length: number): Sql[] => {
   const bounds = values.map((value) => loBounds(value, length));
@@ -116,11 +91,8 @@ export const boundsOn = (column: string, values: readonly RangeValue[], length: 
   ];
 };
 
-/** How long a stored range of each form can be. */
-const longestOf = (table: 'date' | 'quantity', form: number): number => {
-  if (form === FORMS.long) return Number.POSITIVE_INFINITY;
-  return table === 'date' ? LONG_RANGE : 0;
-};
+/** What the tables hold. */
+const KINDS = { date: 'date', quantity: 'number' } as const;
 
 /**
  * The scans of a clause over dates or quantities: one a form, first those that are the only one of their resource.
@@ -138,7 +110,7 @@ export const rangeLegs = (
     seek: (alias) =>
       allOf([
         sql(`${alias}.param = ? AND ${alias}.form = ${form}`, param),
-        ...boundsOn(`${alias}.lo`, values, longestOf(table, form)),
+        ...boundsOn(`${alias}.lo`, values, longestOf(KINDS[table], form)),
       ]),
     match,
   }));

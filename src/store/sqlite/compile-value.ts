@@ -232,15 +232,33 @@ const compileLastUpdated = (values: readonly RangeValue[], type: number, context
   return compiled([leg], context, { lead: 'ranges', key: ['updated'] });
 };
 
+/** In the order of rid; what is found is of the type and not deleted. */
+const compileSource = (values: readonly string[], type: number, context: CompileContext): CompiledClause => {
+  const symbols = [...new Set(values)].flatMap((value) => context.names.symbol(value) ?? []);
+  const sourced = (alias: string, among: readonly number[]): Sql =>
+    sql(`${alias}.source IN (${questionMarks(among)}) AND ${alias}.type = ? AND ${alias}.live = 1`, ...among, type);
+  const legs = symbols.map((symbol): Leg => ({ table: 'resource', seek: (alias) => sourced(alias, [symbol]) }));
+  const probe = (rid: string): Sql => {
+    if (symbols.length === 0) return sql('0');
+    const row = context.alias();
+    const { text, values: bound } = sourced(row, symbols);
+    // The index is small beside the table, to which SQLite would go by the rid.
+    const from = `FROM resource ${row} INDEXED BY resource_by_source`;
+    return sql(`EXISTS (SELECT 1 ${from} WHERE ${text} AND ${row}.rid = ${rid})`, ...bound);
+  };
+  return compiled(legs, context, { probe, name: `source ${type} ${symbols.join()}` });
+};
+
 /** Compiles a clause about values, or about a column of the resource. */
 export const compileValue = (
-  clause: ValueClause | Extract<Clause, { kind: 'id' | 'lastUpdated' }>,
+  clause: ValueClause | Extract<Clause, { kind: 'id' | 'lastUpdated' | 'source' }>,
   type: string,
   context: CompileContext,
 ): CompiledClause => {
   const { names } = context;
   if (clause.kind === 'id') return compileId(clause.values, type, context);
   if (clause.kind === 'lastUpdated') return compileLastUpdated(clause.values, names.symbol(type) ?? NOTHING, context);
+  if (clause.kind === 'source') return compileSource(clause.values, names.symbol(type) ?? NOTHING, context);
   const param = names.param(type, clause.param) ?? NOTHING;
   switch (clause.kind) {
     case 'token':

@@ -36,6 +36,11 @@ export interface CompiledClause {
    * For ranges whose first leg has one row a resource: clauses with the same `column` can be asked of that row at once.
    */
   readonly column?: string;
+  /**
+   * A clause that finds much as a rule, such as all that a hospital has pushed, has a name: it leads only where all others
+   * read many rows, and that it reads many itself is remembered under the name.
+   */
+  readonly name?: string;
   /** Whether the resource with the rid that the expression `rid` gives matches. */
   probe(rid: string): Sql;
 }

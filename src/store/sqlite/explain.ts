@@ -110,8 +110,9 @@ const explainedClauses = (
   clauses.map((clause, position) => {
     const text = clauseText(clause);
     if (plan === undefined) return { text, role: 'unused', indexes: [] };
-    const rows = plan.leaders.find((candidate) => candidate.position === position)?.rows;
-    const counted = rows === undefined ? {} : { rows, hasMoreRows: rows >= COUNT_LIMIT };
+    const candidate = plan.leaders.find((leader) => leader.position === position);
+    const counted =
+      candidate === undefined ? {} : { rows: candidate.rows, hasMoreRows: candidate.rows >= candidate.limit };
     if (leading?.position !== position)
       return { text, role: 'probed', indexes: probeIndexes(plan, position, connection), ...counted };
     const found = foundBy(leading, runner) ?? sql('SELECT 1');

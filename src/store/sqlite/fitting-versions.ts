@@ -1,13 +1,14 @@
 /** Loads the versions of a page one by one, until their texts have as many bytes as an answer may have. */
 import type { Version } from '../store.ts';
 import type { Connection } from './database.ts';
-import { type VersionRow, versionOf } from './version-row.ts';
+import { sourceText, type VersionRow, versionOf } from './version-row.ts';
 
 /** Without its body if that has more bytes than fit: it is not even read then. */
 type FittingRow = Omit<VersionRow, 'body'> & { readonly body: Buffer | null };
 
 const COLUMNS =
-  's.text AS type, r.id, v.version, v.updated, v.live, v.action, CASE WHEN length(v.body) <= ? THEN v.body END AS body';
+  `s.text AS type, r.id, v.version, v.updated, v.live, v.action, ${sourceText('v')}, ` +
+  'CASE WHEN length(v.body) <= ? THEN v.body END AS body';
 
 interface Made {
   readonly rid: number;

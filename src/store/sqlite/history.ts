@@ -69,11 +69,17 @@ const rowsOf = (
   return rows.map(([rid, version, updated]) => ({ rid, version, updated }) as Found);
 };
 
-const scopesOf = ({ type, id }: HistoryScope, connection: Connection, { names }: Runner): Sql[] => {
-  if (type !== undefined && id !== undefined) return [sql('v.rid = ?', names.rid({ type, id }) ?? NOTHING)];
-  if (type !== undefined) return [sql('v.type = ?', names.symbol(type) ?? NOTHING)];
+const scopesOf = ({ type, id, sources }: HistoryScope, connection: Connection, { names }: Runner): Sql[] => {
+  const symbols = sources === undefined ? undefined : [...new Set(sources)].flatMap((text) => names.symbol(text) ?? []);
+  /** Each source by itself, as each has an order of its own in the index. */
+  const ofSources = (part: Sql, column = 'v.source'): Sql[] =>
+    symbols === undefined ? [part] : symbols.map((symbol) => allOf([part, sql(`${column} = ?`, symbol)]));
+  if (type !== undefined && id !== undefined)
+    // The sign keeps SQLite from the index of all that the source has pushed.
+    return ofSources(sql('v.rid = ?', names.rid({ type, id }) ?? NOTHING), '+v.source');
+  if (type !== undefined) return ofSources(sql('v.type = ?', names.symbol(type) ?? NOTHING));
   const types = connection.prepare('SELECT DISTINCT type FROM resource').pluck().all() as number[];
-  return types.map((symbol) => sql('v.type = ?', symbol));
+  return types.flatMap((symbol) => ofSources(sql('v.type = ?', symbol)));
 };
 
 /** What `after` must be to go on behind a version. */

@@ -5,6 +5,7 @@
 import { hash } from 'node:crypto';
 import type { Reference } from '../../fhir/reference.ts';
 import { ELEMENT_LIMIT, foldText, type IndexEntry } from '../../search/index-entry.ts';
+import { formOf } from '../range-forms.ts';
 import type { Connection, Statement } from './database.ts';
 import { parameterSymbol, type WritableSymbols } from './symbols.ts';
 
@@ -28,17 +29,11 @@ const TABLES: Readonly<Record<TableName, { name: string; columns: readonly strin
   u: { name: 'uri', columns: ['param', 'value'] },
 };
 
-/** How the rows of dates and quantities are parted: the first migration says why. */
-export const FORMS = { sole: 0, several: 1, long: 2 } as const;
-
 /** The number of an element; as a bigint where it may be more than a double holds exactly. */
 const elementRid = (rid: number, element: number): number | bigint =>
   rid < MOST_EXACT ? rid * ELEMENTS + element : BigInt(rid) * BigInt(ELEMENTS) + BigInt(element);
 
 const MOST_EXACT = Number.MAX_SAFE_INTEGER / (2 * ELEMENTS);
-
-/** Ranges longer than this are long, in milliseconds: 32 days hold every month. */
-export const LONG_RANGE = 32 * 86_400_000;
 
 /** The most remote instants that JavaScript knows stand for open ends. */
 const OPEN_INSTANT = 8_640_000_000_000_000;
@@ -58,23 +53,19 @@ interface RowContext {
 }
 
 const rowOf = (entry: ValueEntry, { param, isSole, symbols, ridOf }: RowContext): Row => {
-  const formOf = (length: number, longest: number): number => {
-    if (length > longest) return FORMS.long;
-    return isSole ? FORMS.sole : FORMS.several;
-  };
   switch (entry.kind) {
     case 'token':
       return ['t', param, entry.code, symbols.intern(entry.system)];
     case 'string':
       return ['s', param, entry.value, entry.exact];
     case 'date': {
-      const form = formOf(entry.hi - entry.lo, LONG_RANGE);
+      const form = formOf('date', entry.hi - entry.lo, isSole);
       return ['d', param, form, storedInstant(entry.lo), storedInstant(entry.hi)];
     }
     case 'number':
     case 'quantity': {
       const { system, code, unit } = entry.kind === 'quantity' ? entry : { system: '', code: '', unit: '' };
-      const form = formOf(entry.hi - entry.lo, 0);
+      const form = formOf('number', entry.hi - entry.lo, isSole);
       return ['q', param, form, storedNumber(entry.lo), storedNumber(entry.hi), symbols.intern(system), code, unit];
     }
     case 'reference':

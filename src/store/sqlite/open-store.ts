@@ -62,7 +62,7 @@ const recordsOf = (connection: Connection, write: (request: WriteRequest) => Pro
 const transferOf = (connection: Connection, write: (request: WriteRequest) => Promise<WriteResult>): Transfer => {
   const reads = openTransferReads(connection);
   return {
-    histories: async (after, limit) => reads.histories(after, limit),
+    histories: async (after, limit, bytes) => reads.histories(after, limit, bytes),
     references: async (after, limit) => reads.references(after, limit),
     reserve: async (references) => {
       await write({ reserve: references });

@@ -8,12 +8,14 @@ const BY_RID = 3;
 const paramsOf = (clause: Clause): string[] => {
   switch (clause.kind) {
     case 'id':
+    case 'source':
       return [];
     case 'lastUpdated':
       return ['_lastUpdated'];
     case 'not':
       return paramsOf(clause.clause);
     case 'any':
+    case 'all':
       return clause.clauses.flatMap(paramsOf);
     case 'composite':
       return clause.values.flatMap((parts) => parts.flatMap(paramsOf));

@@ -12,8 +12,9 @@ export const COUNT_LIMIT = 2000;
 /** A clause that may lead, and its place among the clauses. */
 export interface Leader extends CompiledClause {
   readonly position: number;
-  /** How many rows are read to find all that it finds, up to the limit. */
+  /** How many rows are read to find all that it finds, counted up to `limit`. */
   readonly rows: number;
+  readonly limit: number;
 }
 
 export interface Plan {
@@ -45,6 +46,8 @@ export interface Runner extends CompileContext {
   readonly watch: Watch | undefined;
   rows(statement: Sql, purpose?: Purpose): Value[][];
   value(statement: Sql, purpose?: Purpose): number;
+  /** Names of clauses that read as many rows as are counted. */
+  readonly largeClauses: Set<string>;
 }
 
 /** Statements are prepared once; as many different ones as these are kept. */
@@ -70,6 +73,7 @@ export const createRunner = (connection: Connection, names: Names, watch?: Watch
   return {
     names,
     watch,
+    largeClauses: new Set(),
     // No name twice in a statement, as one within another would hide it; the same search is the same text.
     alias: () => `i${aliases++}`,
     rows,
@@ -102,11 +106,11 @@ const narrowed = (clause: CompiledClause, clauses: readonly CompiledClause[]): C
   return { ...clause, legs: [sole, ...rest] };
 };
 
-/** How many rows are read to find all that a clause finds, counted no further than the limit. */
-const rowsRead = (clause: CompiledClause, runner: Runner): number => {
+/** How many rows are read to find all that a clause finds, counted no further than `limit`. */
+const rowsRead = (clause: CompiledClause, limit: number, runner: Runner): number => {
   const read = readBy(clause, runner);
-  if (read === undefined) return COUNT_LIMIT;
-  return runner.value(sql(`SELECT count(*) FROM (${read.text} LIMIT ${COUNT_LIMIT})`, ...read.values), 'count');
+  if (read === undefined) return limit;
+  return runner.value(sql(`SELECT count(*) FROM (${read.text} LIMIT ?)`, ...read.values, limit), 'count');
 };
 
 /** What is scanned last if there is a choice: no index seeks a system without a code. */
@@ -115,13 +119,38 @@ const reluctance = ({ lead, legs }: CompiledClause): number => {
   return lead === 'points' ? 0 : 1;
 };
 
+/** More names than these are forgotten. */
+const LARGE_CLAUSES = 10_000;
+
+/** Whether a clause need not be looked at, as another leads for sure, or as well. */
+const isPassedOver = ({ name }: CompiledClause, others: readonly Leader[], { largeClauses }: Runner): boolean =>
+  name !== undefined && others.length > 0 && (largeClauses.has(name) || others.some(({ rows }) => rows < COUNT_LIMIT));
+
+const rememberLarge = ({ name, rows, limit }: Leader, { largeClauses }: Runner): void => {
+  if (name === undefined || limit < COUNT_LIMIT || rows < COUNT_LIMIT) return;
+  if (largeClauses.size >= LARGE_CLAUSES) largeClauses.clear();
+  largeClauses.add(name);
+};
+
 /** The clauses that may lead. The pages that follow keep the leader of the first one, `kept`: it gives the order. */
-const leadersOf = (clauses: readonly CompiledClause[], kept: number | undefined, runner: Runner): Leader[] =>
-  clauses.flatMap((clause, position) => {
-    if (clause.lead === 'none' || (kept !== undefined && kept !== position)) return [];
-    const leader = { ...narrowed(clause, clauses), position };
-    return [{ ...leader, rows: rowsRead(leader, runner) }];
-  });
+const leadersOf = (clauses: readonly CompiledClause[], kept: number | undefined, runner: Runner): Leader[] => {
+  // What reads more than another one will not lead: how much more is not counted.
+  let limit = COUNT_LIMIT;
+  const leaders: Leader[] = [];
+  const placed = clauses.map((clause, position) => ({ ...narrowed(clause, clauses), position }));
+  // Those with a name last.
+  for (const clause of placed.toSorted(
+    (one, other) => Number(one.name !== undefined) - Number(other.name !== undefined),
+  )) {
+    if (clause.lead === 'none' || (kept !== undefined && kept !== clause.position)) continue;
+    if (isPassedOver(clause, leaders, runner)) continue;
+    const counted = { ...clause, limit, rows: rowsRead(clause, limit, runner) };
+    rememberLarge(counted, runner);
+    limit = Math.min(limit, counted.rows + 1);
+    leaders.push(counted);
+  }
+  return leaders;
+};
 
 /** The clause that reads the fewest rows leads; of those that read many, one that comes in the order of rid. */
 const leaderOf = (leaders: readonly Leader[]): Leader | undefined => {

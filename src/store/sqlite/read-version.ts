@@ -5,7 +5,7 @@ import { LARGE } from './body.ts';
 import type { Connection } from './database.ts';
 import type { LargeTexts } from './large-texts.ts';
 import { openNames } from './names.ts';
-import { type VersionRow, versionOf } from './version-row.ts';
+import { sourceText, type VersionRow, versionOf } from './version-row.ts';
 
 type Row = Omit<VersionRow, 'type' | 'id' | 'body'> & {
   readonly rid: number;
@@ -13,16 +13,17 @@ type Row = Omit<VersionRow, 'type' | 'id' | 'body'> & {
   readonly body: Buffer | null;
 };
 
-const COLUMNS = `rid, version, updated, live, action, CASE WHEN length(body) < ${LARGE} THEN body END AS body`;
+const columns = (table: string): string =>
+  `rid, version, updated, live, action, ${sourceText(table)}, CASE WHEN length(body) < ${LARGE} THEN body END AS body`;
 const NOT_READ = Buffer.alloc(0);
 
 export const createReadVersion = (connection: Connection, { textOf }: LargeTexts): Store['read'] => {
   const names = openNames(connection);
   const current = connection.prepare<[number, string], Row>(
-    `SELECT ${COLUMNS} FROM resource WHERE type = ? AND id = ? AND version > 0`,
+    `SELECT ${columns('resource')} FROM resource WHERE type = ? AND id = ? AND version > 0`,
   );
   const superseded = connection.prepare<[number, number], Row>(
-    `SELECT ${COLUMNS} FROM history WHERE rid = ? AND version = ?`,
+    `SELECT ${columns('history')} FROM history WHERE rid = ? AND version = ?`,
   );
   const rowOf = ({ type, id }: Reference, version: number | undefined): Row | undefined => {
     const symbol = names.symbol(type);

@@ -18,7 +18,7 @@ const CACHE_LIMIT = 100_000;
 export const openRids = (connection: Connection, symbols: WritableSymbols): Rids => {
   const select = connection.prepare('SELECT rid FROM resource WHERE type = ? AND id = ?').pluck();
   const insert = connection.prepare(
-    `INSERT INTO resource (type, id, version, updated, live, action, index_rows, body) VALUES (?, ?, 0, 0, 0, 0, '', x'')`,
+    `INSERT INTO resource (type, id, version, updated, live, origin, index_rows, body) VALUES (?, ?, 0, 0, 0, 0, '', x'')`,
   );
   const known = new Map<string, number>();
   const fresh: string[] = [];

@@ -6,9 +6,9 @@
  * @see https://hl7.org/fhir/R4/search.html#sort
  */
 import type { PageKey, SortKey } from '../../search/search-query.ts';
+import { FORMS } from '../range-forms.ts';
 import { counted } from './budget.ts';
 import { type CompiledClause, foundBy, NOTHING } from './compiled-clause.ts';
-import { FORMS } from './index-rows.ts';
 import { COUNT_LIMIT, othersOf, type Plan, probes, type Runner } from './plan.ts';
 import type { Found } from './search.ts';
 import { allOf, anyOf, type Sql, sql } from './sql.ts';

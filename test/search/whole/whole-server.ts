@@ -27,6 +27,7 @@ export const serverIn = async (t: Test, zone: string): Promise<FhirServer> => {
   const config = readConfig({
     CONSILIUM_STORE_KEY: '5'.repeat(64),
     CONSILIUM_DATA: folder,
+    CONSILIUM_ACCESS: 'open',
     CONSILIUM_SEARCH_ZONE: zone,
     ...storeEnvironment(t, folder),
   });

@@ -10,8 +10,12 @@ import { settings } from './run-settings.ts';
 
 type Made = Omit<Version, 'text'>;
 
-/** True is a deletion. */
-type Change = readonly [reference: Reference, isDeletion: boolean];
+interface Change {
+  readonly reference: Reference;
+  readonly isDeletion: boolean;
+  /** Of the writer. */
+  readonly source: string | undefined;
+}
 
 /** What is asked: times are given as places among the times of all versions. */
 interface Asked {
@@ -23,13 +27,24 @@ interface Asked {
 
 const TYPES = ['Patient', 'Group'];
 const IDS = ['a', 'b', 'c'];
+const SOURCES = ['Organization/a', 'Organization/b'];
 const reference = fc.record({ type: fc.constantFrom(...TYPES), id: fc.constantFrom(...IDS) });
 const commits = fc.array(
-  fc.uniqueArray(fc.tuple(reference, fc.boolean()), { minLength: 1, maxLength: 4, selector: ([name]) => nameOf(name) }),
+  fc.uniqueArray(fc.record({ reference, isDeletion: fc.boolean(), source: fc.constantFrom(undefined, ...SOURCES) }), {
+    minLength: 1,
+    maxLength: 4,
+    selector: (change) => nameOf(change.reference),
+  }),
   { minLength: 1, maxLength: 8 },
 );
+const scope = fc
+  .tuple(
+    fc.oneof(reference, fc.record({ type: fc.constantFrom(...TYPES, 'Nothing') }), fc.constant({})),
+    fc.option(fc.shuffledSubarray([...SOURCES, 'Organization/absent']), { nil: undefined }),
+  )
+  .map(([of, sources]): HistoryScope => (sources === undefined ? of : { ...of, sources }));
 const asked: fc.Arbitrary<Asked> = fc.record({
-  scope: fc.oneof(reference, fc.record({ type: fc.constantFrom(...TYPES, 'Nothing') }), fc.constant({})),
+  scope,
   since: fc.option(fc.nat({ max: 30 }), { nil: undefined, freq: 1 }),
   at: fc.option(fc.tuple(fc.nat({ max: 30 }), fc.integer({ min: 1, max: 4 })), { nil: undefined, freq: 1 }),
   count: fc.integer({ min: 1, max: 20 }),
@@ -48,17 +63,27 @@ const ACTIONS = { created: 'update-as-create', updated: 'update', deleted: 'dele
 
 const commitAll = async (store: Store, made: Made[], changes: readonly Change[]) => {
   const written = await store.commit(
-    changes.map(([{ type, id }, isDeletion]) =>
-      isDeletion ? deleted({ type, id }) : updated(resourceOf(type, id, `"content":${++contents}`)),
+    changes.map(({ reference: { type, id }, isDeletion, source }) =>
+      isDeletion
+        ? deleted({ type, id })
+        : updated(resourceOf(type, id, `"content":${++contents}`), [], source === undefined ? {} : { source }),
     ),
   );
-  for (const { type, id, outcome, version, lastUpdated } of written)
-    if (outcome !== 'unchanged')
-      made.push({ type, id, version, lastUpdated, isDeleted: outcome === 'deleted', action: ACTIONS[outcome] });
+  for (const [at, { type, id, outcome, version, lastUpdated }] of written.entries()) {
+    if (outcome === 'unchanged') continue;
+    const before = made.findLast((each) => each.type === type && each.id === id);
+    const source = before?.source ?? (outcome === 'deleted' ? undefined : changes[at]?.source);
+    made.push({
+      ...{ type, id, version, lastUpdated, isDeleted: outcome === 'deleted', action: ACTIONS[outcome] },
+      ...(source === undefined ? {} : { source }),
+    });
+  }
 };
 
-const isIn = ({ type, id }: HistoryScope, made: Made): boolean =>
-  (type === undefined || type === made.type) && (id === undefined || id === made.id);
+const isIn = ({ type, id, sources }: HistoryScope, made: Made): boolean =>
+  (type === undefined || type === made.type) &&
+  (id === undefined || id === made.id) &&
+  (sources === undefined || (made.source !== undefined && sources.includes(made.source)));
 
 /** A version is current from when it was made until the next one is. */
 const wasCurrent = (version: Made, all: readonly Made[], { lo, hi }: { lo: number; hi: number }): boolean => {
@@ -66,7 +91,7 @@ const wasCurrent = (version: Made, all: readonly Made[], { lo, hi }: { lo: numbe
   return version.lastUpdated < hi && (next === undefined || next.lastUpdated > lo);
 };
 
-const versionName = (made: Made): string => `${nameOf(made)}/${made.version} ${made.action}`;
+const versionName = (made: Made): string => `${nameOf(made)}/${made.version} ${made.action} ${made.source}`;
 
 const allOf = async (store: Store, scope: HistoryScope, page: HistoryPage): Promise<Version[]> => {
   const found: Version[] = [];
@@ -136,7 +161,7 @@ export const testHistories = (name: string, open: (t: Test) => Promise<Store>): 
           await commitAll(
             store,
             made,
-            change.map(([name, isDeletion]) => [inRun(run, name), isDeletion]),
+            change.map((each) => ({ ...each, reference: inRun(run, each.reference) })),
           );
           if (change.length > 2) await milliseconds(1);
         }

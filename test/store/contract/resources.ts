@@ -22,7 +22,7 @@ export const created = (resource: ResourceText, entries: readonly IndexEntry[] =
 export const updated = (
   resource: ResourceText,
   entries: readonly IndexEntry[] = [],
-  more: { ifMatch?: IfMatch; requires?: readonly Reference[] } = {},
+  more: { ifMatch?: IfMatch; requires?: readonly Reference[]; source?: string } = {},
 ): Write => ({ kind: 'update', resource, entries, ...more });
 
 export const deleted = ({ type, id }: Reference, ifMatch?: IfMatch): Write =>

@@ -127,9 +127,18 @@ const clauseOf: Readonly<Record<Family, fc.Arbitrary<Clause>>> = {
   })),
 };
 
+const SOURCES = ['Organization/a', 'Organization/b'];
+
+/** Who writes the resource first; a third of them are nobody's. */
+export const firstSourceOf = ({ id }: Reference): string | undefined => SOURCES[id.charCodeAt(id.length - 1) % 3];
+
+/** Who writes it later, in vain. */
+export const LATER_SOURCE = 'Organization/later';
+
 /** Clauses about columns; `lastUpdated` counts in milliseconds from the first write of the test. */
 const columnClause: fc.Arbitrary<Clause> = fc.oneof(
   fc.record({ kind: fc.constant('id' as const), values: fc.array(from([...IDS, 'absent']), { minLength: 5 }) }),
+  fc.record({ kind: fc.constant('source' as const), values: fc.shuffledSubarray([...SOURCES, LATER_SOURCE]) }),
   fc
     .array(fc.tuple(from(PREFIXES), fc.integer({ min: -2, max: 12 }), from([1, 4])), { minLength: 1, maxLength: 3 })
     .map(
@@ -182,6 +191,10 @@ const clauseWith = (families: readonly Family[], depth: number): fc.Arbitrary<Cl
     {
       weight: 1,
       arbitrary: fc.array(inner, { minLength: 1, maxLength: 3 }).map((clauses): Clause => ({ kind: 'any', clauses })),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.array(inner, { minLength: 1, maxLength: 3 }).map((clauses): Clause => ({ kind: 'all', clauses })),
     },
     { weight: families.includes('reference') ? 4 : 1, arbitrary: linked('chain') },
     { weight: families.includes('reference') ? 4 : 1, arbitrary: linked('has') },
@@ -316,7 +329,8 @@ export const countedFrom = (start: number, clause: Clause): Clause => {
     case 'has':
       return { ...clause, clause: countedFrom(start, clause.clause) };
     case 'any':
-      return { kind: 'any', clauses: clause.clauses.map((each) => countedFrom(start, each)) };
+    case 'all':
+      return { kind: clause.kind, clauses: clause.clauses.map((each) => countedFrom(start, each)) };
     default:
       return clause;
   }

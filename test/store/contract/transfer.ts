@@ -1,6 +1,7 @@
 /** A copy into another store: numbers, versions, times and what is found by search stay as they are. */
 import { type Test, test } from 'tap';
 import type { IndexEntry } from '../../../src/search/index-entry.ts';
+import type { Clause } from '../../../src/search/search-query.ts';
 import type { NumberedReference, Store, StoredHistory } from '../../../src/store/store.ts';
 import { created, deleted, idsOf, resourceOf, searchOf, token, updated, withToken } from './resources.ts';
 
@@ -27,7 +28,8 @@ const withPair = (code: string) =>
 /** `o1` was updated twice, `o2` deleted, `o3` deleted and made again; the Patient comes behind those that refer to it. */
 const filled = async (store: Store): Promise<void> => {
   await store.commit(['o1', 'o2', 'o3'].map((id) => created(resourceOf('Observation', id), entriesOf('first'))));
-  await store.commit([updated(resourceOf('Observation', 'o1', '"content":2'), entriesOf('second'))]);
+  const bySource = { source: 'Organization/a' };
+  await store.commit([updated(resourceOf('Observation', 'o1', '"content":2'), entriesOf('second'), bySource)]);
   await store.commit([
     updated(resourceOf('Observation', 'o1', '"content":3'), entriesOf('third')),
     deleted({ type: 'Observation', id: 'o2' }),
@@ -77,6 +79,24 @@ export const testTransfer = (name: string, open: (t: Test) => Promise<Store>): v
     );
   });
 
+  test(`${name}: a page ends before its texts have more bytes than asked, behind the first resource`, async (t) => {
+    const store = await open(t);
+    await filled(store);
+    const histories = await all(store);
+    const size = ({ versions }: StoredHistory): number => versions.reduce((sum, { text }) => sum + text.length, 0);
+    const [first, second, third] = histories.map(size) as [number, number, number];
+    for (const [bytes, count] of [
+      [1, 1],
+      [first, 1],
+      [first + second - 1, 1],
+      [first + second, 2],
+      [first + second + third, 3],
+      [1_000_000, 4],
+    ] as const)
+      t.same(await store.transfer.histories(0, 100, bytes), histories.slice(0, count), `${bytes} bytes`);
+    t.same(await store.transfer.histories(histories[0]?.rid ?? 0, 100, 1), histories.slice(1, 2));
+  });
+
   test(`${name}: a copy has the same numbers, versions, times, texts and matches`, async (t) => {
     const [source, target] = [await open(t), await open(t)];
     await filled(source);
@@ -90,6 +110,8 @@ export const testTransfer = (name: string, open: (t: Test) => Promise<Store>): v
       const page = { count: 10 };
       t.same((await target.history({ type, id }, page)).items, (await source.history({ type, id }, page)).items);
     }
+    const sourced: Clause = { kind: 'source', values: ['Organization/a'] };
+    t.same(await idsOf(target, 'Observation', sourced), ['o1']);
     for (const clause of [withToken('code', 'third'), withToken('code', 'first'), withPair('third')])
       t.same(await idsOf(target, 'Observation', clause), await idsOf(source, 'Observation', clause));
     t.same((await idsOf(target, 'Observation', withPair('third'))).sort(), ['o1', 'o3']);

@@ -1,4 +1,4 @@
-import { MongoClient, type ObjectId } from 'mongodb';
+import { type Db, MongoClient, type ObjectId } from 'mongodb';
 import { type Test, test } from 'tap';
 import { openBodies } from '../../../src/store/mongodb/bodies.ts';
 import { openCollections } from '../../../src/store/mongodb/collections.ts';
@@ -79,4 +79,34 @@ test('a sweep removes what a commit left that failed a day ago, and nothing else
   );
   t.equal(await at(Date.now() + 4 * DAY).sweep(), 0);
   for (const version of [1, 2]) t.ok((await store.read(binary('a', 0), version))?.text.length);
+});
+
+/** A database whose inserts fail from the one after the next `count` on, as when the process is killed then. */
+const cutOffAfter = (database: Db, count: number): Db => {
+  let left = count;
+  const failing = async (): Promise<never> => {
+    throw new Error('cut off');
+  };
+  const collection = (name: string) =>
+    new Proxy(database.collection(name), {
+      get: (target, member) => {
+        const isInsert = member === 'insertMany' || member === 'insertOne';
+        if (isInsert && left-- <= 0) return failing;
+        const value = Reflect.get(target, member);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  return { collection } as unknown as Db;
+};
+
+test('of an upload that was cut off anywhere nothing stays', { skip: WITHOUT_MONGODB }, async (t) => {
+  const { collections, files, chunks } = await openPlace(t);
+  const now = Date.now;
+  for (const inserts of [1, 2]) {
+    const database = cutOffAfter(collections.database, inserts);
+    const cut = openBodies({ ...collections, database, now });
+    await t.rejects(cut.stored({ type: 'Binary', id: 'a' }, Buffer.alloc(40_000_000)), { message: 'cut off' });
+  }
+  await openBodies({ ...collections, now: () => Date.now() + 2 * DAY }).sweep();
+  t.same([await files(), await chunks()], [0, 0]);
 });

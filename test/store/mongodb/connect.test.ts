@@ -6,6 +6,7 @@ import { unusableServer } from '../../../src/store/mongodb/connect.ts';
 import { INDEXES } from '../../../src/store/mongodb/indexes.ts';
 import { openMongoStore } from '../../../src/store/mongodb/open-store.ts';
 import { StoreUnusable } from '../../../src/store/store-unusable.ts';
+import { created, resourceOf } from '../contract/resources.ts';
 import { OPTIONS, openInstance, temporaryDatabase, WITHOUT_MONGODB } from './temporary-store.ts';
 
 const OP_QUERY = 2004;
@@ -81,6 +82,17 @@ test('the indexes are made when a store is opened, and again if one has gone', {
   await resources.dropIndex('k_1');
   await openInstance(t, place);
   t.same(await names(), ['_id_', ...expected].sort());
+});
+
+test('chunks may be indexed already, by a tool for GridFS or by sharding', { skip: WITHOUT_MONGODB }, async (t) => {
+  const place = temporaryDatabase(t);
+  const client = new MongoClient(place.url);
+  t.teardown(() => client.close());
+  await client.db(place.database).collection('bodies.chunks').createIndex({ files_id: 1, n: 1 }, { unique: true });
+  const store = await openInstance(t, place);
+  const resource = resourceOf('Binary', 'large', `"data":"${'x'.repeat(300_000)}"`);
+  await store.commit([created(resource)]);
+  t.ok((await store.read(resource))?.text.includes('xxx'));
 });
 
 test('an index of another definition under the name of one of ours is refused', {

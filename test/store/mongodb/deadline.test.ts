@@ -83,3 +83,35 @@ test('under more load than a slow database takes every request is answered, with
   const stored = results.flatMap((result, at) => (at % 4 > 1 && result.status === 'fulfilled' ? [`p${at}`] : []));
   for (const id of stored) t.ok(await store.read(patient(id)), `${id} was acknowledged`);
 });
+
+test('no more requests are kept than may wait: what comes above that is refused at once', {
+  skip: WITHOUT_MONGODB,
+  timeout: 120_000,
+}, async (t) => {
+  const { proxy, store } = await openBehindProxy(t, {
+    deadlineMilliseconds: 3000,
+    transactionGate: { concurrent: 2, queue: 20 },
+    readQueue: 20,
+  });
+  proxy.slowDown(Number.POSITIVE_INFINITY);
+  const many = [...Array(200).keys()];
+  const kinds: Readonly<Record<string, (at: number) => Promise<unknown>>> = {
+    reads: () => store.read(patient('a')),
+    searches: () => store.search(one),
+    'single writes': (at) => store.commit([created(patient(`single${at}`))]),
+    transactions: (at) => store.commit([created(patient(`a${at}`)), created(patient(`b${at}`))]),
+  };
+  for (const [name, request] of Object.entries(kinds)) {
+    const start = performance.now();
+    let refused = 0;
+    const answers = many.map((at) =>
+      request(at).catch((error: unknown) => {
+        t.match(error, { name: 'FhirError', status: 503 });
+        if (performance.now() - start < 1000) refused++;
+      }),
+    );
+    await Promise.all(answers);
+    t.ok(refused >= many.length - 22, `${name}: ${refused} were refused at once`);
+  }
+  proxy.slowDown(0);
+});

@@ -1,4 +1,7 @@
 import { type Test, test } from 'tap';
+import { type Ran, startCommands } from '../../../src/store/mongodb/commands.ts';
+import { commandPlan } from '../../../src/store/mongodb/explain-command.ts';
+import { historyCount, historyPage } from '../../../src/store/mongodb/history.ts';
 import type { HistoryScope, HistoryTimes } from '../../../src/store/store.ts';
 import { created, deleted, resourceOf, updated } from '../contract/resources.ts';
 import { openTemporarySearches } from './temporary-searches.ts';
@@ -46,6 +49,30 @@ test('MongoDB: a version that a lost write left behind is told once', options, a
     items.map(({ version }) => version),
     [4, 3],
   );
+});
+
+test('MongoDB: the history of sources reads their index, and costs no more commands', options, async (t) => {
+  const { store, searches, context, commandsOf } = await openTemporarySearches(t);
+  const sources = ['Organization/a', 'Organization/b'];
+  for (const type of ['Patient', 'Group'])
+    for (const content of ['1', '2', '3'])
+      await store.commit(
+        sources.map((source, at) => updated(resourceOf(type, `p${at}`, `"content":${content}`), [], { source })),
+      );
+  for (const scope of [{ type: 'Patient', sources }, { sources }, { sources: sources.slice(0, 1) }]) {
+    const ran: Ran[] = [];
+    const commands = startCommands(context, (each) => ran.push(each));
+    const { items } = await historyPage(scope, { count: 3 }, context, commands);
+    t.equal(items.length, 3);
+    t.ok(items.every(({ type, source = '' }) => scope.sources.includes(source) && type === (scope.type ?? type)));
+    t.equal(await historyCount(scope, {}, commands), (scope.type === undefined ? 12 : 6) * (scope.sources.length / 2));
+    t.same(
+      ran.map(({ command }) => command.hint),
+      ['source_1', 'history_source_1', 'source_1'],
+    );
+    for (const each of ran) t.notMatch((await commandPlan(each, context)).lines.join(), /COLLSCAN/);
+    t.same(await commandsOf(() => searches.history(scope, { count: 2 })), ['find', 'find']);
+  }
 });
 
 test('MongoDB: a page of a history costs two commands', options, async (t) => {

@@ -106,6 +106,30 @@ test('with clocks a minute apart versions have no gap, and lastUpdated never goe
   }
 });
 
+test('the instant that a history tells is a safe next since, with clocks a minute apart and commits that take long', {
+  skip: WITHOUT_MONGODB,
+}, async (t) => {
+  const minute = 60_000;
+  for (const deadlineMilliseconds of [30_000, 600_000]) {
+    const place = temporaryDatabase(t);
+    const ahead = await openInstance(t, place, { deadlineMilliseconds });
+    // Its clock is a minute behind, and what it commits was begun as long ago as a commit may take.
+    const now = () => Date.now() - minute - deadlineMilliseconds;
+    const behind = await openInstance(t, place, { deadlineMilliseconds, now });
+    await ahead.commit([created(patient('a'))]);
+    const scopes = [{}, { type: 'Patient' }, { type: 'Patient', id: 'b' }];
+    for (const [content, scope] of scopes.entries()) {
+      const { asOf } = await ahead.history(scope, { count: 10 });
+      const [written] = await behind.commit([updated(patient('b', content))]);
+      const { items } = await ahead.history(scope, { count: 10, ...(asOf === undefined ? {} : { since: asOf }) });
+      t.ok(
+        items.some(({ id, version }) => id === 'b' && version === written?.version),
+        `${JSON.stringify(scope)}, ${deadlineMilliseconds} ms`,
+      );
+    }
+  }
+});
+
 test('what one instance has answered, every other one reads at once', { skip: WITHOUT_MONGODB }, async (t) => {
   const stores = await openInstances(t, four.slice(0, 2));
   for (let number = 0; number < 20; number++) {

@@ -1,6 +1,9 @@
+import { type ClientSession, type Collection, MongoServerError } from 'mongodb';
 import { test } from 'tap';
 import type { Clause, SearchQuery } from '../../../src/search/search-query.ts';
-import { createTargetLocks, lockOf } from '../../../src/store/mongodb/locks.ts';
+import type { LockDocument } from '../../../src/store/mongodb/collections.ts';
+import { WriteConflict } from '../../../src/store/mongodb/faults.ts';
+import { createTargetLocks, lockOf, takeLocks } from '../../../src/store/mongodb/locks.ts';
 import { withToken } from '../contract/resources.ts';
 
 const lockOfClauses = (type: string, clauses: readonly Clause[], more: Partial<SearchQuery> = {}): string =>
@@ -49,4 +52,13 @@ test('a deletion takes each lock that whoever relies on the target may take', as
     'neighbours do not spoil each other',
   );
   t.notOk(deleting({ type: 'Patient', id: 'b' }).some((name) => all.has(name)));
+});
+
+test('a lock that another transaction makes at the same time is a conflict, and no failure', async (t) => {
+  // MongoDB may answer an upsert in a transaction so: https://www.mongodb.com/docs/manual/core/transactions/
+  const bulkWrite = async (): Promise<never> => {
+    throw new MongoServerError({ message: 'E11000 duplicate key', code: 11_000 });
+  };
+  const locks = { bulkWrite } as unknown as Collection<LockDocument>;
+  await t.rejects(takeLocks(locks, ['a'], 0, {} as ClientSession), WriteConflict);
 });

@@ -38,7 +38,10 @@ const entriesOf = (at: number): IndexEntry[] => [
 const openMany = async (t: Test): Promise<Open> => {
   const searches = await openTemporarySearches(t);
   const writes: Write[] = [
-    ...Array.from({ length: MANY }, (_, at) => created(resourceOf(TYPE, `o${at}`), entriesOf(at))),
+    ...Array.from({ length: MANY }, (_, at) => ({
+      ...(created(resourceOf(TYPE, `o${at}`), entriesOf(at)) as Extract<Write, { kind: 'create' }>),
+      source: `Organization/${at % 3}`,
+    })),
     ...[0, 1, 2].map((at) =>
       created(resourceOf('Patient', `p${at}`), [
         token('gender', at === 0 ? 'female' : 'male'),
@@ -90,6 +93,10 @@ const CLAUSES: { readonly [Kind in Clause['kind']]: readonly Clause[] } = {
     { kind: 'lastUpdated', values: [{ prefix: 'ge', lo: 5, hi: 6 }] },
     { kind: 'lastUpdated', values: [{ prefix: 'lt', lo: 5, hi: 6 }] },
   ],
+  source: [
+    { kind: 'source', values: ['Organization/1'] },
+    { kind: 'source', values: ['Organization/1', 'Organization/2', 'Organization/absent'] },
+  ],
   missing: [
     { kind: 'missing', param: 'code', entries: 'token', isMissing: true },
     { kind: 'missing', param: 'code', entries: 'token', isMissing: false },
@@ -112,6 +119,7 @@ const CLAUSES: { readonly [Kind in Clause['kind']]: readonly Clause[] } = {
     { kind: 'any', clauses: [withToken('code', 'rare'), withToken('status', 'absent')] },
     { kind: 'any', clauses: [withToken('code', 'rare'), ranged('date', 'date', 'eq')] },
   ],
+  all: [{ kind: 'all', clauses: [withToken('code', 'rare'), ranged('date', 'date', 'eq')] }],
   chain: [female, { ...female, clause: withToken('gender', 'absent') }],
   hierarchy: [
     {

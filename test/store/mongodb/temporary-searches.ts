@@ -43,7 +43,7 @@ export const openTemporarySearches = async (
   const { database, resources, history } = openCollections(client, place.database);
   const now = Date.now;
   const { versionsOf } = openBodies({ database, resources, history, now });
-  const context: SearchContext = { resources, history, versionsOf, searchLimits, now };
+  const context: SearchContext = { resources, history, versionsOf, searchLimits, now, lateMilliseconds: 120_000 };
   // The connection is made before anything is noted.
   await database.command({ ping: 1 });
   return {

@@ -16,6 +16,7 @@ export const OPTIONS = {
   searchLimits: { milliseconds: 30_000, rows: 10_000_000 },
   transactionGate: { concurrent: 4, queue: 2000 },
   transactionLimits: { entries: 10_000, bytes: 500_000_000 },
+  readQueue: 1000,
   deadlineMilliseconds: 60_000,
   leaseMilliseconds: 600_000,
   now: Date.now,

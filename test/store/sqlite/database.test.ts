@@ -200,6 +200,36 @@ test('no file of a store has clear text of what is stored', async (t) => {
   filesHide('when it is closed');
 });
 
+test('a store of before sources were kept is opened with all that it has, and takes sources from then on', async (t) => {
+  const path = join(temporaryFolder(t), 'store.db');
+  const steps = temporaryFolder(t);
+  const first = '0001-resources-and-index.sql';
+  copyFileSync(new URL(`../../../src/store/sqlite/migrations/${first}`, import.meta.url), join(steps, first));
+  prepareDatabase({ path, key: KEY }, CHECK_BYTES, steps);
+  const connection = openConnection({ path, key: KEY }, 'write');
+  const text = (version: number): string =>
+    `{"resourceType":"Patient","id":"a","meta":{"versionId":"${version}","lastUpdated":"1970-01-01T00:00:00.00${version}Z"}}`;
+  connection.exec(`INSERT INTO symbol (text) VALUES ('Patient');
+    INSERT INTO resource (type, id, version, updated, live, action, index_rows, body)
+      VALUES (1, 'a', 3, 3, 1, 2, '', CAST('${text(3)}' AS BLOB));
+    INSERT INTO history (rid, type, version, updated, live, action, body)
+      VALUES (1, 1, 1, 1, 1, 1, CAST('${text(1)}' AS BLOB)), (1, 1, 2, 2, 0, 0, x'');
+    INSERT INTO type_count VALUES (1, 1);`);
+  connection.close();
+  const store = await open(path);
+  t.teardown(() => store.close());
+  const reference = { type: 'Patient', id: 'a' };
+  const versions = async () =>
+    (await store.history(reference, { count: 10 })).items.map(({ action, source }) => `${action} by ${source}`);
+  t.same(await versions(), ['update-as-create by undefined', 'delete by undefined', 'create by undefined']);
+  t.equal(String((await store.read(reference, 1))?.text), text(1));
+  const own = updated(resourceOf('Patient', 'a', '"active":true'), [], { source: 'Organization/o' });
+  t.match(await store.commit([own]), [{ outcome: 'updated', version: 4 }]);
+  t.equal((await versions())[0], 'update by Organization/o');
+  const clause = { kind: 'source', values: ['Organization/o'] } as const;
+  t.same(await idsOf(store, 'Patient', clause), ['a']);
+});
+
 test('migrations are applied in order, each in a transaction', async (t) => {
   const folder = temporaryFolder(t);
   const steps = temporaryFolder(t);

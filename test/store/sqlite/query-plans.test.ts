@@ -15,6 +15,7 @@ import { openSqliteStore } from '../../../src/store/sqlite/open-store.ts';
 import { createRunner } from '../../../src/store/sqlite/plan.ts';
 import { relatedRids } from '../../../src/store/sqlite/related.ts';
 import { createSearcher } from '../../../src/store/sqlite/search.ts';
+import type { Write } from '../../../src/store/store.ts';
 import { created, resourceOf, token, withToken } from '../contract/resources.ts';
 import { KEY, OPTIONS, temporaryFolder } from './temporary-store.ts';
 
@@ -49,7 +50,12 @@ interface Planned {
 const openPlanner = async (t: Test) => {
   const path = join(temporaryFolder(t), 'store.db');
   const store = await openSqliteStore({ ...OPTIONS, path });
-  await store.commit(Array.from({ length: 60 }, (_, at) => created(resourceOf(TYPE, `o${at}`), entriesOf(at))));
+  await store.commit(
+    Array.from({ length: 60 }, (_, at) => ({
+      ...(created(resourceOf(TYPE, `o${at}`), entriesOf(at)) as Extract<Write, { kind: 'create' }>),
+      source: `Organization/${at % 3}`,
+    })),
+  );
   await store.commit(
     [0, 1, 2].map((at) =>
       created(resourceOf('Patient', `p${at}`), [
@@ -117,6 +123,8 @@ const CLAUSES: readonly (readonly [name: string, clause: Clause])[] = [
   ['string', { kind: 'string', param: 'name', match: 'starts', values: ['name'] }],
   ['two strings', { kind: 'string', param: 'name', match: 'starts', values: ['name 1', 'name'] }],
   ['string:exact', { kind: 'string', param: 'name', match: 'exact', values: ['Name 1'] }],
+  ['source', { kind: 'source', values: ['Organization/1'] }],
+  ['two sources', { kind: 'source', values: ['Organization/1', 'Organization/2'] }],
   ['_lastUpdated', { kind: 'lastUpdated', values: [{ prefix: 'ge', lo: 5, hi: 6 }] }],
   ...PREFIXES.flatMap((prefix): [string, Clause][] => [
     [`date ${prefix}`, ranged('date', 'date', prefix)],
