@@ -1,0 +1,55 @@
+/**
+ * The one doorway: a store that shows and takes what a caller's rights permit. What is hidden is as if it were not there,
+ * in reads and histories, in searches and their totals, in includes, chains and conditions.
+ */
+import { type FhirError, forbidden } from '../fhir/fhir-error.ts';
+import type { Explanation, Store } from '../store/store.ts';
+import type { ScopedRule } from './access-rule.ts';
+import type { Visit } from './access-server.ts';
+import { guardedCommit } from './guard-commit.ts';
+import { isUnlimited, narrowedRelated } from './guard-related.ts';
+import { isVersionWithin, narrowedHistory, narrowedHistoryCount } from './guard-versions.ts';
+import { limitsOf } from './limits.ts';
+import { narrowedQuery } from './narrow-query.ts';
+
+const notForClients = (): FhirError => forbidden('This is for the server itself, and for nobody who asks it');
+
+/** The store as the caller of a visit may use it by a rule. */
+export const guardStore = (visit: Visit, rule: ScopedRule): Store => {
+  const { store } = visit.server;
+  const { reads, searches, isSilent } = rule;
+  return {
+    get records(): never {
+      throw notForClients();
+    },
+    get transfer(): never {
+      throw notForClients();
+    },
+    read: async (reference, version) => {
+      const limits = limitsOf(visit, reference.type, reads);
+      if (limits === 'unscoped') return undefined;
+      const found = await store.read(reference, version);
+      if (found === undefined || limits === 'everything') return found;
+      return (await isVersionWithin(visit, limits, found)) ? found : undefined;
+    },
+    history: (scope, page) => narrowedHistory(visit, scope, page, reads),
+    countHistory: (scope, times) => narrowedHistoryCount(visit, scope, times, reads),
+    search: async (query) => {
+      const narrowed = await narrowedQuery(visit, query, searches, isSilent);
+      return narrowed === undefined ? { items: [], orderedBy: [] } : store.search(narrowed);
+    },
+    count: async (query) => {
+      const narrowed = await narrowedQuery(visit, query, searches, isSilent);
+      return narrowed === undefined ? 0 : store.count(narrowed);
+    },
+    related: async (matches, includes, limit, bytes) =>
+      isUnlimited(visit, includes)
+        ? store.related(matches, includes, limit, bytes)
+        : narrowedRelated(visit, matches, includes, limit, bytes),
+    explain: async (): Promise<Explanation> => {
+      throw notForClients();
+    },
+    commit: (writes, expected) => guardedCommit(visit, rule, writes, expected),
+    close: async () => undefined,
+  };
+};

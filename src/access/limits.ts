@@ -1,0 +1,143 @@
+/**
+ * What a caller may do with the resources of a type: by the scopes of the token, the patient of the launch, and what the
+ * client and the user reach. A scope never widens what the user may see.
+ */
+import type { Letter, ResourceScope } from '../auth/scopes.ts';
+import type { Compartments } from '../definitions/compartments.ts';
+import type { Reference } from '../fhir/reference.ts';
+import { compartmentClause } from '../search/compartment-clause.ts';
+import type { Clause } from '../search/search-query.ts';
+import { remembered, type Visit } from './access-server.ts';
+import type { Actor } from './actor.ts';
+import { grantedClauses } from './scope-clauses.ts';
+
+/** Ids of Patients, of one of which something must be. */
+export type Owners = readonly string[];
+
+/** One way to be permitted; all that it says must hold. */
+export interface Alternative {
+  readonly clauses: readonly Clause[];
+  /** What is in the compartment of one of each of these, and may be seen, must refer to it. */
+  readonly referredBy: readonly Owners[];
+  /** Of a Binary: it belongs to one of each of these, by what it is in. */
+  readonly belongsTo?: readonly Owners[];
+}
+
+/** `unscoped`: no scope is about it. `everything`: all resources of the type. */
+export type Limits = 'unscoped' | 'everything' | readonly Alternative[];
+
+export const patientsOf = (ids: readonly string[]): Reference[] => ids.map((id) => ({ type: 'Patient', id }));
+
+export const isInCompartments = (compartments: Compartments, type: string): boolean =>
+  type === 'Patient' || (compartments.of('Patient')?.has(type) ?? false);
+
+/** What resources of a type must be, whatever the scopes say; undefined if none of the type is within reach. */
+const reached = ({ reach }: Actor, type: string): { clauses: Clause[]; owners: Owners[] } | undefined => {
+  if (reach.types !== undefined && !reach.types.includes(type)) return undefined;
+  switch (reach.kind) {
+    case 'none':
+      return undefined;
+    case 'all':
+      return { clauses: [], owners: [] };
+    case 'sources': {
+      const { organizations } = reach;
+      if (organizations.length === 0) return undefined;
+      return { clauses: [{ kind: 'source', values: organizations }], owners: [] };
+    }
+    case 'patients':
+      return reach.patients.length === 0 ? undefined : { clauses: [], owners: [reach.patients] };
+  }
+};
+
+const distinct = <T>(items: readonly T[]): T[] => [
+  ...new Map(items.map((item) => [JSON.stringify(item), item])).values(),
+];
+
+/** What is of these owners; undefined if it cannot be. */
+const ownedBy = (
+  { server }: Visit,
+  type: string,
+  letter: Letter,
+  clauses: readonly Clause[],
+  owners: readonly Owners[],
+): Alternative | undefined => {
+  const isSourced = clauses.some(({ kind }) => kind === 'source');
+  if (type === 'Binary' && (owners.length > 0 || isSourced)) return { clauses, referredBy: [], belongsTo: owners };
+  if (owners.length === 0) return { clauses, referredBy: [] };
+  if (isInCompartments(server.compartments, type)) {
+    const members = owners.map((ids) => compartmentClause(server, patientsOf(ids), type));
+    return { clauses: [...clauses, ...members.flatMap((clause) => clause ?? [])], referredBy: [] };
+  }
+  // What belongs to no patient is shown to who may see what refers to it, and changed by nobody for that.
+  return letter === 'r' || letter === 's' ? { clauses, referredBy: owners } : undefined;
+};
+
+const permittedBy = (
+  visit: Visit,
+  scope: Pick<ResourceScope, 'level' | 'parameters'>,
+  type: string,
+  letter: Letter,
+): Alternative | undefined => {
+  const { server, actor } = visit;
+  const within = reached(actor, type);
+  const own = grantedClauses(server, type, scope.parameters);
+  if (within === undefined || own === undefined) return undefined;
+  const { patient } = actor.context;
+  const launched = scope.level === 'patient' && patient !== undefined ? [[patient]] : [];
+  const owners = distinct([...launched, ...within.owners]);
+  return ownedBy(visit, type, letter, [...own, ...within.clauses], owners);
+};
+
+/** Whether the scope means something to this caller: `patient/` needs a patient, `user/` a user, `system/` none. */
+const isOfCaller = ({ level }: ResourceScope, { user, context }: Actor): boolean => {
+  switch (level) {
+    case 'patient':
+      return context.patient !== undefined;
+    case 'user':
+      return user !== undefined;
+    case 'system':
+      return user === undefined;
+  }
+};
+
+const scopesFor = ({ actor }: Visit, type: string, letter: Letter): ResourceScope[] =>
+  actor.scopes.filter(
+    (scope) => (scope.type === '*' || scope.type === type) && scope.letters.has(letter) && isOfCaller(scope, actor),
+  );
+
+const isEverything = ({ clauses, referredBy, belongsTo }: Alternative): boolean =>
+  clauses.length === 0 && referredBy.length === 0 && belongsTo === undefined;
+
+const limitsOfAny = (visit: Visit, type: string, letters: readonly Letter[]): Limits => {
+  const scoped = letters.map((letter) => ({ letter, scopes: scopesFor(visit, type, letter) }));
+  if (scoped.every(({ scopes }) => scopes.length === 0)) return 'unscoped';
+  const alternatives = scoped.flatMap(({ letter, scopes }) =>
+    scopes.flatMap((scope) => permittedBy(visit, scope, type, letter) ?? []),
+  );
+  return alternatives.some(isEverything) ? 'everything' : distinct(alternatives);
+};
+
+/** What the caller may do with resources of `type` by one of `letters`. */
+export const limitsOf = (visit: Visit, type: string, letters: readonly Letter[]): Limits =>
+  remembered(visit, `limits ${type} ${letters.join('')}`, () => limitsOfAny(visit, type, letters));
+
+/**
+ * What the caller reaches of a type at all: for what is asked of resources for which no scope is needed, such as whether a
+ * reference leads to something.
+ */
+const reachLimits = (visit: Visit, type: string): Limits =>
+  remembered(visit, `reach ${type}`, () => {
+    const { scopes, context } = visit.actor;
+    const isOfPatient = scopes.some((scope) => scope.level === 'patient');
+    if (isOfPatient && context.patient === undefined) return [];
+    const level = isOfPatient ? 'patient' : 'system';
+    const alternative = permittedBy(visit, { level, parameters: [] }, type, 'r');
+    if (alternative === undefined) return [];
+    return isEverything(alternative) ? 'everything' : [alternative];
+  });
+
+/** What the caller may see of a type, by whatever letter; where no scope is about it, what it reaches. */
+export const visibleLimits = (visit: Visit, type: string): Limits => {
+  const limits = limitsOf(visit, type, ['r', 's']);
+  return limits === 'unscoped' ? reachLimits(visit, type) : limits;
+};

@@ -1,0 +1,97 @@
+/** Whether a caller may see, or write, one resource, as far as its rights for the type go. */
+import { parseReference, referenceText } from '../fhir/reference.ts';
+import { compartmentClause } from '../search/compartment-clause.ts';
+import { matchesClause } from '../search/match-clause.ts';
+import type { Clause } from '../search/search-query.ts';
+import type { Visit } from './access-server.ts';
+import { type Judged, judgedVersion } from './candidate.ts';
+import { limitClauses } from './limit-clauses.ts';
+import { isInCompartments, type Limits, limitsOf, type Owners, patientsOf } from './limits.ts';
+import { referredBy } from './referrals.ts';
+
+/** What is written in the same commit, by name. */
+export type Beside = ReadonlyMap<string, Judged>;
+
+const NOTHING_BESIDE: Beside = new Map();
+
+const isOwned = async (visit: Visit, judged: Judged, owners: Owners): Promise<boolean> => {
+  const { server } = visit;
+  const clause = compartmentClause(server, patientsOf(owners), judged.type);
+  if (clause !== undefined) return matchesClause(clause, judged);
+  if (isInCompartments(server.compartments, judged.type)) return false;
+  return (await referredBy(visit, owners)).has(referenceText(judged));
+};
+
+const isOwnedByAll = async (visit: Visit, judged: Judged, sets: readonly Owners[]): Promise<boolean> => {
+  for (const owners of sets) if (!(await isOwned(visit, judged, owners))) return false;
+  return true;
+};
+
+/** What a Binary says that its rights are those of. */
+const contextOf = async ({ server }: Visit, context: string, beside: Beside): Promise<Judged | undefined> => {
+  const parsed = parseReference(context, server.baseUrl);
+  if (parsed?.kind !== 'local' || !server.isResourceType(parsed.type)) return undefined;
+  const written = beside.get(referenceText(parsed));
+  if (written !== undefined) return written;
+  const version = await server.store.read({ type: parsed.type, id: parsed.id });
+  return version === undefined || version.isDeleted ? undefined : judgedVersion(server, version);
+};
+
+const locationClause = ({ baseUrl }: { baseUrl: string }, name: string): Clause => ({
+  kind: 'uri',
+  param: 'location',
+  match: 'exact',
+  values: [name, `${baseUrl}/${name}`],
+});
+
+/** Whether a DocumentReference that may be seen, and is of these patients, is about the Binary. */
+const isDocumented = async (
+  visit: Visit,
+  binary: Judged,
+  sets: readonly Owners[],
+  beside: Beside,
+): Promise<boolean> => {
+  const { server } = visit;
+  const located = locationClause(server, referenceText(binary));
+  for (const written of beside.values())
+    if (written.type === 'DocumentReference' && matchesClause(located, written))
+      if (await isOwnedByAll(visit, written, sets)) return true;
+  const own = await limitClauses(visit, 'DocumentReference', limitsOf(visit, 'DocumentReference', ['r', 's']));
+  if (own === undefined) return false;
+  const members = sets.flatMap((ids) => compartmentClause(server, patientsOf(ids), 'DocumentReference') ?? []);
+  const searches = [{ type: 'DocumentReference', clauses: [located, ...own, ...members] }];
+  return (await server.store.count({ searches, sort: [], count: 0 })) > 0;
+};
+
+/**
+ * Whether a Binary is in what may be reached: the resource that its securityContext names, or, without one, a document.
+ *
+ * @see https://hl7.org/fhir/R4/binary.html#security
+ */
+const isOfReached = async (visit: Visit, binary: Judged, sets: readonly Owners[], beside: Beside): Promise<boolean> => {
+  const { reach } = visit.actor;
+  const { securityContext } = binary;
+  if (securityContext === undefined) return sets.length === 0 || isDocumented(visit, binary, sets, beside);
+  const context = await contextOf(visit, securityContext, beside);
+  if (context === undefined) return false;
+  if (reach.kind === 'sources' && !matchesClause({ kind: 'source', values: reach.organizations }, context))
+    return false;
+  return isOwnedByAll(visit, context, sets);
+};
+
+/** Whether the limits permit what is judged; `beside` is what is written together with it. */
+export const isWithin = async (
+  visit: Visit,
+  limits: Limits,
+  judged: Judged,
+  beside: Beside = NOTHING_BESIDE,
+): Promise<boolean> => {
+  if (typeof limits === 'string') return limits === 'everything';
+  for (const { clauses, referredBy: referrers, belongsTo } of limits) {
+    if (!clauses.every((clause) => matchesClause(clause, judged))) continue;
+    if (belongsTo !== undefined && !(await isOfReached(visit, judged, belongsTo, beside))) continue;
+    const sets = await Promise.all(referrers.map((owners) => referredBy(visit, owners)));
+    if (sets.every((set) => set.has(referenceText(judged)))) return true;
+  }
+  return false;
+};

@@ -1,0 +1,38 @@
+/** Who holds an access token. Costs one read of the store. */
+import type { AuthServer } from '../auth-server.ts';
+import type { Client } from '../clients/client.ts';
+import type { User } from '../users/user.ts';
+import type { AccessToken, Grant } from './grant.ts';
+import { partiesOf, readGrant } from './grants.ts';
+import { grantIdOf, hashOf, isSameHash } from './opaque-token.ts';
+
+export interface Authenticated {
+  readonly grant: Grant;
+  readonly access: AccessToken;
+  readonly client: Client;
+  readonly user?: User;
+}
+
+/** Undefined for a token that is unknown, expired or revoked, or whose client or user may not use it any more. */
+export const authenticate = async (
+  server: Pick<AuthServer, 'records' | 'cached' | 'now'>,
+  token: string,
+): Promise<Authenticated | undefined> => {
+  const id = grantIdOf(token);
+  const found = id === undefined ? undefined : await readGrant(server, id);
+  if (found === undefined) return undefined;
+  const { grant } = found;
+  const hash = hashOf(token);
+  const access = grant.access.find((each) => isSameHash(each.hash, hash));
+  if (access === undefined || access.expires <= server.now()) return undefined;
+  const parties = await partiesOf(server, grant, grant.created);
+  return parties === undefined ? undefined : { grant, access, ...parties };
+};
+
+/**
+ * The token of an `Authorization: Bearer` header; undefined if there is none.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+ */
+export const bearerToken = (authorization: string | undefined): string | undefined =>
+  /^Bearer +([A-Za-z0-9._~+/-]+=*) *$/i.exec(authorization ?? '')?.[1];

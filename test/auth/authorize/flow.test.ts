@@ -1,0 +1,396 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { type Test, test } from 'tap';
+import { keepLaunch } from '../../../src/auth/launches.ts';
+import { type Browser, openBrowser, type ShownPage } from '../test-browser.ts';
+import {
+  authorizePath,
+  codeOf,
+  PASSWORD,
+  type PeopleServer,
+  REDIRECT,
+  startPeopleServer,
+  VERIFIER,
+} from '../test-people.ts';
+
+interface Started {
+  readonly server: PeopleServer;
+  readonly browser: Browser;
+  ask(changes?: Readonly<Record<string, string | undefined>>): Promise<ShownPage>;
+  /** Exchanges the code of an answer; fails if there is none. */
+  tokens(page: ShownPage): Promise<Readonly<Record<string, unknown>> & { scope: string; id_token?: string }>;
+}
+
+const start = async (t: Test): Promise<Started> => {
+  const server = await startPeopleServer(t);
+  await server.addApp();
+  await server.addUser('ada', 'Patient/ada', 'patient');
+  await server.addUser('marie', 'Practitioner/marie', 'referring-doctor', false);
+  await server.addUser('lise', 'Practitioner/lise', 'referring-doctor', false);
+  const browser = openBrowser(server.origin);
+  return {
+    ...{ server, browser },
+    ask: (changes) => browser.get(authorizePath(server, changes)),
+    tokens: async (page) => {
+      const { code } = page.answer;
+      if (code === undefined) throw new Error(`No code at ${page.url} ${page.title}`);
+      const form = {
+        grant_type: 'authorization_code',
+        code,
+        redirect_uri: REDIRECT,
+        client_id: 'app',
+        code_verifier: VERIFIER,
+      };
+      const response = await fetch(`${server.origin}/auth/token`, { method: 'POST', body: new URLSearchParams(form) });
+      if (response.status !== 200) throw new Error(await response.text());
+      return (await response.json()) as Readonly<Record<string, unknown>> & { scope: string };
+    },
+  };
+};
+
+const signIn = (page: ShownPage, login = 'ada'): Promise<ShownPage> =>
+  page.submit('/auth/sign-in', { login, password: PASSWORD });
+
+const allow = (page: ShownPage, more: readonly [string, string][] = []): Promise<ShownPage> =>
+  page.submit('/approve', [['decision', 'allow'], ...more]);
+
+/** Allows with exactly these boxes ticked, by the words beside them. */
+const allowOnly = (browser: Browser, page: ShownPage, ...labels: string[]): Promise<ShownPage> => {
+  const keys = labels.map((label) => {
+    const key = new RegExp(`<label for="tick-([^"]+)">${label}`).exec(page.text)?.[1];
+    if (key === undefined) throw new Error(`There is no box for ${label}`);
+    return ['tick', key] as [string, string];
+  });
+  const hidden = page.fields('/approve').filter(([name]) => name === 'form');
+  return browser.post(`${page.url}/approve`, [...hidden, ...keys, ['decision', 'allow']]);
+};
+
+const claimsOf = ({ id_token }: { id_token?: string }): Record<string, unknown> =>
+  JSON.parse(Buffer.from(id_token?.split('.')[1] ?? '', 'base64url').toString()) as Record<string, unknown>;
+
+test('smart_code_received, REQ-S 57, 59: the redirect carries a code, the state unchanged, and iss (RFC 9207: mix-up)', async (t) => {
+  const { server, ask, tokens } = await start(t);
+  const page = await allow(await signIn(await ask({ state: 'ä &=%20+"', nonce: 'n-1' })));
+  t.match(page.answer, { code: /./, state: 'ä &=%20+"', iss: server.origin });
+  t.notOk('error' in page.answer);
+  const granted = await tokens(page);
+  t.match(granted, { patient: 'ada', token_type: 'Bearer' });
+  t.match(claimsOf(granted), { nonce: 'n-1', fhirUser: `${server.fhirBase}/Patient/ada` });
+});
+
+test('REQ-S 54: user denies: redirect with error=access_denied and state, and the request is over', async (t) => {
+  const { server, browser, ask } = await start(t);
+  const shown = await signIn(await ask());
+  const page = await shown.submit('/approve', { decision: 'deny' });
+  t.match(page.answer, { error: 'access_denied', state: 'a state', iss: server.origin });
+  t.match(await browser.get(shown.url), { status: 404 });
+});
+
+test('A request is answered once: of two who approve at once, one gets a code', async (t) => {
+  const { ask } = await start(t);
+  const shown = await signIn(await ask());
+  const pages = await Promise.all([allow(shown), allow(shown)]);
+  t.equal(pages.filter(({ answer }) => answer['code'] !== undefined).length, 1);
+});
+
+test('g10_limited_scope_grant: user unticks types: exactly what is left is granted, and at least one type is denied', async (t) => {
+  const { browser, ask, tokens } = await start(t);
+  const scope =
+    'openid fhirUser launch/patient offline_access patient/Patient.rs patient/Condition.rs patient/Observation.rs patient/Immunization.rs';
+  const page = await signIn(await ask({ scope }));
+  const granted = await tokens(await allowOnly(browser, page, 'Conditions', 'Vaccinations'));
+  t.same(granted.scope.split(' ').sort(), ['launch/patient', 'patient/Condition.rs', 'patient/Immunization.rs']);
+  t.notOk('id_token' in granted, 'who the person is was unticked, too');
+  t.notOk('refresh_token' in granted, 'and access while away');
+});
+
+test('g10_smart_granular_scope_selection: Condition and Observation by category, no plain scope beside them, and a v2 Patient scope', async (t) => {
+  const { browser, ask, tokens } = await start(t);
+  const scope = 'launch/patient patient/Condition.rs patient/Observation.rs patient/Patient.rs';
+  const page = await signIn(await ask({ scope }));
+  const labels = ['Name', 'Diagnoses of a visit', 'Health concerns', 'Laboratory results</label>', 'Social history'];
+  const granted = await tokens(await allowOnly(browser, page, ...labels));
+  const condition = 'patient/Condition.rs?category=http://';
+  const observation = 'patient/Observation.rs?category=http://terminology.hl7.org/CodeSystem/observation-category|';
+  t.same(granted.scope.split(' ').sort(), [
+    'launch/patient',
+    `${condition}hl7.org/fhir/us/core/CodeSystem/condition-category|health-concern`,
+    `${condition}terminology.hl7.org/CodeSystem/condition-category|encounter-diagnosis`,
+    `${observation}laboratory`,
+    `${observation}social-history`,
+    'patient/Patient.rs',
+  ]);
+});
+
+test('us_core_granted_granular_scopes: two launches grant exactly the categories that the person picks', async (t) => {
+  const { browser, ask, tokens } = await start(t);
+  const ask2 = () => ask({ scope: 'launch/patient patient/Condition.rs patient/Observation.rs' });
+  const system = {
+    condition: 'http://terminology.hl7.org/CodeSystem/condition-category',
+    usCondition: 'http://hl7.org/fhir/us/core/CodeSystem/condition-category',
+    observation: 'http://terminology.hl7.org/CodeSystem/observation-category',
+    usCategory: 'http://hl7.org/fhir/us/core/CodeSystem/us-core-category',
+  };
+  const first = ['Diagnoses of a visit', 'Health concerns', 'Laboratory results</label>', 'Social history'];
+  t.same((await tokens(await allowOnly(browser, await signIn(await ask2()), ...first))).scope.split(' '), [
+    'launch/patient',
+    `patient/Condition.rs?category=${system.condition}|encounter-diagnosis`,
+    `patient/Condition.rs?category=${system.usCondition}|health-concern`,
+    `patient/Observation.rs?category=${system.observation}|laboratory`,
+    `patient/Observation.rs?category=${system.observation}|social-history`,
+  ]);
+  const second = ['Problem list', 'Vital signs', 'Questionnaires', 'Living conditions'];
+  t.same((await tokens(await allowOnly(browser, await ask2(), ...second))).scope.split(' '), [
+    'launch/patient',
+    `patient/Condition.rs?category=${system.condition}|problem-list-item`,
+    `patient/Observation.rs?category=${system.observation}|vital-signs`,
+    `patient/Observation.rs?category=${system.observation}|survey`,
+    `patient/Observation.rs?category=${system.usCategory}|sdoh`,
+  ]);
+});
+
+test('A kind that is ticked beside its whole type narrows it; a wildcard is narrowed to types', async (t) => {
+  const { browser, ask, tokens } = await start(t);
+  const narrowed = await signIn(await ask({ scope: 'launch/patient patient/Observation.read' }));
+  const observation = await tokens(await allowOnly(browser, narrowed, 'Laboratory results, vital', 'Vital signs'));
+  t.match(observation.scope, /^launch\/patient patient\/Observation\.rs\?category=\S+\|vital-signs$/);
+  const wide = await ask({ scope: 'launch/patient patient/*.rs' });
+  const types = await tokens(await allowOnly(browser, wide, 'Vaccinations', 'Visits'));
+  t.equal(types.scope, 'launch/patient patient/Encounter.rs patient/Immunization.rs');
+});
+
+test('A box that was not offered is not granted', async (t) => {
+  const { ask, tokens } = await start(t);
+  const page = await signIn(await ask({ scope: 'launch/patient patient/Patient.rs' }));
+  const granted = await tokens(
+    await allow(page, [
+      ['tick', 'offline'],
+      ['tick', '99'],
+      ['tick', '1.0'],
+      ['scope', 'user/*.cruds'],
+    ]),
+  );
+  t.equal(granted.scope, 'launch/patient patient/Patient.rs');
+});
+
+test('g10_smart_v1_scopes: v1 scopes work, and are granted as they were asked', async (t) => {
+  const { ask, tokens } = await start(t);
+  const page = await signIn(await ask({ scope: 'launch/patient patient/Patient.read patient/Observation.*' }));
+  t.equal((await tokens(await allow(page))).scope, 'launch/patient patient/Patient.read patient/Observation.*');
+});
+
+test('REQ-S 164, 165: patient/ scopes without a launch context establish a patient: launch/patient is inferred', async (t) => {
+  const { ask, tokens } = await start(t);
+  const granted = await tokens(await allow(await signIn(await ask({ scope: 'patient/Observation.rs' }))));
+  t.match(granted, { patient: 'ada', scope: 'patient/Observation.rs launch/patient' });
+});
+
+test('The picker lists only patients within the person’s reach; another one cannot be chosen by hand', async (t) => {
+  const { ask, tokens } = await start(t);
+  const shown = await signIn(await ask(), 'marie');
+  t.equal(shown.title, 'Choose a patient');
+  for (const name of ['Ada Lovelace', 'Grace Hopper', 'Emmy Noether']) t.match(shown.text, name);
+  t.notMatch(shown.text, 'Rosa Parks');
+  for (const patient of ['rosa', 'nobody', '../Patient/ada', ''])
+    t.equal((await shown.submit('/patient', { patient })).title, 'Choose a patient', patient);
+  const approval = await shown.submit('/patient', { patient: 'grace' });
+  t.match(approval.text, 'From the record of Grace Hopper');
+  t.equal((await tokens(await allow(approval)))['patient'], 'grace');
+});
+
+test('The picker searches by name, and has pages', async (t) => {
+  const { server, browser, ask } = await start(t);
+  const many = Array.from({ length: 25 }, (_, index) => ({
+    resourceType: 'Patient' as const,
+    id: `many-${index}`,
+    name: [{ given: [`Given${String(index).padStart(2, '0')}`], family: 'Many' }],
+  }));
+  await server.put('Organization/north', ...many);
+  const first = await signIn(await ask(), 'marie');
+  const count = ({ text }: ShownPage): number => text.match(/class="pick"/g)?.length ?? 0;
+  t.equal(count(first), 10);
+  t.match(first.text, 'Patients 1 to 10');
+  const names = new Set<string>();
+  for (const page of ['1', '2', '3']) {
+    const shown = await browser.get(`${first.url}?page=${page}`);
+    for (const [, id = ''] of shown.text.matchAll(/name="patient" value="([^"]+)"/g)) names.add(id);
+  }
+  t.equal(names.size, 28, 'all of them, each once');
+  const found = await browser.get(`${first.url}?text=${encodeURIComponent('hop gra')}`);
+  t.equal(count(found), 1);
+  t.match(found.text, 'Grace Hopper');
+  t.match((await browser.get(`${first.url}?text=xyz`)).text, 'No patient was found');
+});
+
+test('One possible patient is chosen without asking; without any the request is refused', async (t) => {
+  const { server, ask, tokens } = await start(t);
+  const shown = await signIn(await ask(), 'lise');
+  t.match(shown.title, /^Allow/);
+  t.equal((await tokens(await allow(shown)))['patient'], 'rosa');
+  await server.addUser('operator', 'Practitioner/marie', 'operator', false);
+  const other = await openBrowser(server.origin).get(authorizePath(server));
+  t.match((await signIn(other, 'operator')).answer, { error: 'access_denied', state: 'a state' });
+});
+
+test('REQ-S 119: a scope never widens what the person may see: a role without records gets no scope on them', async (t) => {
+  const { server, ask, tokens } = await start(t);
+  await server.addUser('officer', 'Practitioner/marie', 'privacy-officer', false);
+  const page = await signIn(await ask({ scope: 'openid user/AuditEvent.rs user/Observation.rs' }), 'officer');
+  t.equal((await tokens(await allow(page))).scope, 'openid user/AuditEvent.rs');
+});
+
+test('launch/encounter: an encounter of the patient is chosen; the token has both', async (t) => {
+  const { ask, tokens } = await start(t);
+  const scope = 'launch/patient launch/encounter patient/Encounter.rs';
+  const shown = await signIn(await ask({ scope }));
+  t.equal(shown.title, 'Choose a visit');
+  t.equal(
+    (await tokens(await allow(await shown.submit('/encounter', { encounter: 'visit-1' }))))['encounter'],
+    'visit-1',
+  );
+  const again = await (await ask({ scope })).submit('/encounter', { encounter: '' });
+  const granted = await tokens(await allow(again));
+  t.notOk('encounter' in granted);
+  t.equal(granted.scope, 'launch/patient patient/Encounter.rs');
+});
+
+test('EHR launch: patient and encounter come from the launch, with need_patient_banner and smart_style_url', async (t) => {
+  const { server, ask, tokens } = await start(t);
+  const context = { patient: 'ada', encounter: 'visit-2', intent: 'order-review', needPatientBanner: false };
+  const launch = await keepLaunch(server.auth, { clientId: 'app', context });
+  const page = await signIn(
+    await ask({ scope: 'openid fhirUser launch user/Patient.rs patient/Observation.rs', launch }),
+    'marie',
+  );
+  t.match(page.title, /^Allow/, 'no picker');
+  const granted = await tokens(await allow(page));
+  t.match(granted, { patient: 'ada', encounter: 'visit-2', intent: 'order-review', need_patient_banner: false });
+});
+
+test('EHR launch with a patient whom the person does not see, and one by another person, are refused', async (t) => {
+  const { server, ask } = await start(t);
+  const scope = 'launch patient/Observation.rs';
+  const launch = (patient: string, by?: string) =>
+    keepLaunch(server.auth, { clientId: 'app', context: { patient }, ...(by === undefined ? {} : { launchedBy: by }) });
+  const hidden = await signIn(await ask({ scope, launch: await launch('rosa') }), 'marie');
+  t.match(hidden.answer, { error: 'access_denied' });
+  const foreign = await ask({ scope, launch: await launch('ada', 'somebody else') });
+  t.match(foreign.answer, { error: 'access_denied' });
+});
+
+test('A person opens an app with a patient: the app is launched in their name', async (t) => {
+  const { server, browser, ask, tokens } = await start(t);
+  await server.addApp({ id: 'launched', launchUris: ['http://127.0.0.1:9/launch?x=1'] });
+  const picker = await signIn(await browser.get('/auth/apps'), 'marie');
+  const apps = await picker.submit('/auth/apps/patient', { patient: 'emmy' });
+  t.equal(apps.title, 'Open an app');
+  t.match(apps.headers.get('content-security-policy'), /form-action 'self' http:\/\/127\.0\.0\.1:9;/);
+  const { url } = await apps.submit('/auth/apps', { client: 'launched', patient: 'emmy' });
+  const { searchParams } = new URL(url);
+  t.equal(searchParams.get('iss'), server.fhirBase);
+  t.equal(searchParams.get('x'), '1');
+  const launch = searchParams.get('launch') ?? '';
+  const page = await ask({ client_id: 'launched', launch, scope: 'launch patient/Observation.rs' });
+  t.match(page.text, 'From the record of Emmy Noether');
+  const { answer } = await allow(page);
+  t.match(answer, { code: /./ });
+  t.ok(tokens);
+  t.match(await browser.get('/auth/apps?patient=rosa'), { status: 404 }, 'a patient whom the person does not see');
+});
+
+test('OIDCCPromptLogin: prompt=login forces re-authentication, and auth_time is new', async (t) => {
+  const { ask, tokens } = await start(t);
+  const before = claimsOf(await tokens(await allow(await signIn(await ask()))));
+  await pause(1100);
+  const page = await ask({ prompt: 'login' });
+  t.equal(page.title, 'Sign in');
+  const after = claimsOf(await tokens(await allow(await signIn(page))));
+  t.ok(Number(after['auth_time']) > Number(before['auth_time']));
+  t.equal(after['sub'], before['sub']);
+});
+
+test('OIDCCMaxAge1, OIDCCMaxAge10000: max_age=1 after waiting asks to sign in again; max_age=10000 keeps the session and its auth_time', async (t) => {
+  const { ask, tokens } = await start(t);
+  const before = claimsOf(await tokens(await allow(await signIn(await ask()))));
+  await pause(1200);
+  const kept = await ask({ max_age: '10000' });
+  t.match(kept.title, /^Allow/);
+  t.equal(claimsOf(await tokens(await allow(kept)))['auth_time'], before['auth_time']);
+  const page = await ask({ max_age: '1' });
+  t.equal(page.title, 'Sign in');
+  t.ok(Number(claimsOf(await tokens(await allow(await signIn(page))))['auth_time']) > Number(before['auth_time']));
+});
+
+test('OIDCCPromptNoneLoggedIn: prompt=none with a session: same sub and no page, if all that is asked was approved before', async (t) => {
+  const { ask, tokens } = await start(t);
+  await signIn(await ask());
+  t.match((await ask({ prompt: 'none' })).answer, { error: 'consent_required', state: 'a state' });
+  const before = await tokens(await allow(await ask()));
+  const silent = await tokens(await ask({ prompt: 'none' }));
+  t.equal(claimsOf(silent)['sub'], claimsOf(before)['sub']);
+  t.equal(silent.scope, before.scope);
+  const more = 'openid fhirUser launch/patient patient/Patient.rs patient/Observation.rs patient/Condition.rs';
+  t.match((await ask({ prompt: 'none', scope: more })).answer, { error: 'consent_required' });
+  t.match((await ask()).title, /^Allow/, 'without prompt=none the page is always shown');
+});
+
+test('prompt=none gives no more than what was left ticked, and nothing after the app was removed', async (t) => {
+  const { browser, ask, tokens } = await start(t);
+  const scope = 'launch/patient patient/Patient.rs patient/Observation.rs';
+  await tokens(await allowOnly(browser, await signIn(await ask({ scope })), 'Vital signs'));
+  t.match(
+    (await tokens(await ask({ scope, prompt: 'none' }))).scope,
+    /^launch\/patient patient\/Observation\.rs\?category=\S+vital-signs$/,
+  );
+  const manage = await browser.get('/auth/manage');
+  await manage.submit('/auth/manage/revoke');
+  t.match((await ask({ scope, prompt: 'none' })).answer, { error: 'consent_required' });
+});
+
+test('prompt=none where a patient would have to be chosen is answered interaction_required', async (t) => {
+  const { ask } = await start(t);
+  await signIn(await ask(), 'marie');
+  t.match((await ask({ prompt: 'none' })).answer, { error: 'interaction_required' });
+});
+
+test('prompt=select_account asks which account; another one can sign in', async (t) => {
+  const { ask } = await start(t);
+  await signIn(await ask());
+  const page = await ask({ prompt: 'select_account' });
+  t.equal(page.title, 'Which account?');
+  t.match(page.text, 'Continue as Ada Lovelace');
+  t.match((await page.submit('/account')).title, /^Allow/);
+  const other = await (await ask({ prompt: 'select_account' })).submit('/auth/sign-out');
+  t.equal(other.title, 'Sign in');
+  t.equal((await signIn(other, 'marie')).title, 'Choose a patient');
+});
+
+test('OIDCCIdTokenHint: id_token_hint with prompt=none: the same sub, or login_required for another person', async (t) => {
+  const { browser, ask, tokens } = await start(t);
+  const { id_token: hint } = await tokens(await allow(await signIn(await ask())));
+  t.equal(
+    claimsOf(await tokens(await ask({ prompt: 'none', id_token_hint: hint })))['sub'],
+    claimsOf({ id_token: hint ?? '' })['sub'],
+  );
+  const manage = await browser.get('/auth/manage');
+  await manage.submit('/auth/sign-out');
+  await signIn(await ask(), 'lise');
+  t.match((await ask({ prompt: 'none', id_token_hint: hint })).answer, { error: 'login_required' });
+  const page = await ask({ id_token_hint: hint });
+  t.equal(page.title, 'Sign in');
+  t.match((await signIn(page, 'lise')).answer, { error: 'login_required' });
+});
+
+test('Staff pass the second factor before anything else', async (t) => {
+  const { server } = await start(t);
+  await server.addUser('strict', 'Practitioner/marie', 'expert');
+  const secret = await server.enrol('strict');
+  const browser = openBrowser(server.origin);
+  const shown = await signIn(await browser.get(authorizePath(server)), 'strict');
+  t.equal(shown.title, 'Confirm that it is you');
+  for (const path of ['/auth/manage', '/auth/apps', '/auth/enrol'])
+    t.equal((await browser.get(path)).title, 'Confirm that it is you', path);
+  t.match((await browser.get(authorizePath(server, { prompt: 'none' }))).answer, { error: 'login_required' });
+  t.match(await shown.submit('/auth/second-factor', { code: '000000' }), { status: 403 });
+  const done = await shown.submit('/auth/second-factor', { code: codeOf(secret) });
+  t.equal(done.title, 'Choose a patient');
+});
