@@ -3,7 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Config, ConfigurationError, derivedKey } from './config.ts';
+import { createAccess, pageTokensOf, storeWithin } from './access/access.ts';
+import type { Caller } from './access/access-rule.ts';
+import { actorOf } from './access/actor-of.ts';
+import { createClinicalDirectory } from './access/clinical-directory.ts';
+import { reachOfUser } from './access/reach.ts';
+import { checkScopeParameters } from './access/scope-clauses.ts';
+import { type AuthServer, createAuthServer } from './auth/auth-server.ts';
+import { endpointUrls } from './auth/endpoints/discovery.ts';
+import { authenticate } from './auth/tokens/authenticate.ts';
+import { type Config, ConfigurationError, derivedKey, isLoopback } from './config.ts';
 import { createCompartments } from './definitions/compartments.ts';
 import { loadOperationDefinitions } from './definitions/operation-definitions.ts';
 import { loadPackages, loadProfiles } from './definitions/packages/load-packages.ts';
@@ -14,17 +23,22 @@ import { loadTerminology, type Terminology } from './definitions/terminology.ts'
 import { FhirError } from './fhir/fhir-error.ts';
 import { createInvariantCompiler } from './fhirpath/invariant.ts';
 import { createFhirPathPatch } from './fhirpath/patch.ts';
+import { type Authenticate, bearerCaller } from './http/bearer-caller.ts';
+import { clientAddress } from './http/client-address.ts';
 import type { RequestOrigin } from './http/fhir-routes.ts';
 import { forwardedBaseUrl } from './http/forwarded.ts';
-import { buildWebServer, type WebServer } from './http/web-server.ts';
-import { createCapabilities } from './interactions/capabilities.ts';
+import type { RateLimitOptions } from './http/rate-limit.ts';
+import { buildWebServer, type WebServer, type WebServerOptions } from './http/web-server.ts';
+import { createCapabilities, originOf } from './interactions/capabilities.ts';
 import type { FhirServer } from './interactions/fhir-request.ts';
 import { createOpenApi } from './interactions/openapi/document.ts';
 import { referrerEntries } from './interactions/referrers.ts';
 import { createDispatch } from './interactions/route.ts';
+import type { AuthEndpoints } from './interactions/security.ts';
 import { definitionReferences, storeDefinitions } from './interactions/store-definitions.ts';
 import { openStore } from './open-store.ts';
 import { OPERATIONS } from './operations/operations.ts';
+import { createPageServer } from './page-server.ts';
 import { createIndexGate } from './reindex/index-gate.ts';
 import { createReindexing } from './reindex/reindexing.ts';
 import type { Log } from './reindex/run-job.ts';
@@ -79,6 +93,10 @@ const extractorName = ({ references, zoneOffsetMinutes }: Config): string => {
   return `${EXTRACTOR_VERSION}${links}${zone}`;
 };
 
+/** Where clients sign in, as the CapabilityStatement has it; `baseUrl` is the server's own FHIR base. */
+const endpointsOf = (limits: Config, baseUrl: string): AuthEndpoints | undefined =>
+  limits.access === 'open' ? undefined : endpointUrls({ issuer: originOf({ baseUrl }), limits });
+
 /** How often a server looks for what others on the same store have changed; the embedded store is one process's alone. */
 const SHARED_MILLISECONDS = 2000;
 
@@ -100,9 +118,14 @@ export const createFhirServer = (
   const gate = createIndexGate(store, parameters);
   const terminology = loadTerminology();
   const codes = codeLookup(terminology);
-  const dispatch = createDispatch(createCapabilities(version, Date.now(), OPERATIONS, DEFINITIONS), OPERATIONS);
+  const { dispatch, checkPermitted } = createDispatch(
+    createCapabilities(version, Date.now(), OPERATIONS, DEFINITIONS, endpointsOf(config, baseUrl)),
+    OPERATIONS,
+  );
+  const whole = protectedStore(gate.store, definitionReferences(DEFINITIONS));
   const shared = {
-    store: protectedStore(gate.store, definitionReferences(DEFINITIONS)),
+    store: whole,
+    searchWholeStore: whole.search,
     resourceTypes: structures.resourceTypes,
     isResourceType: structures.isResourceType,
     parameters,
@@ -138,15 +161,20 @@ export const createFhirServer = (
     refreshMilliseconds: config.store === 'sqlite' ? 0 : SHARED_MILLISECONDS,
   });
   const at = (base: string): FhirServer => {
-    const server: FhirServer = {
-      ...shared,
-      baseUrl: base,
-      indexEntries: gate.watched(extractorAt(base)),
-      reindexing,
-      at,
-      answer: (asked) => dispatch(server, asked),
+    const facts = { ...shared, baseUrl: base, indexEntries: gate.watched(extractorAt(base)), reindexing, at };
+    const as = (caller: Caller): FhirServer => {
+      const storeBy = createAccess(facts, caller);
+      const server: FhirServer = {
+        ...facts,
+        pageTokens: pageTokensOf(facts.pageTokens, caller),
+        as,
+        under: (rule, type) => (caller === 'open' ? server : { ...server, store: storeBy(rule, type) }),
+        checkPermitted: (asked) => (caller === 'open' ? undefined : checkPermitted(server, asked)),
+        answer: (asked) => dispatch(server, asked),
+      };
+      return server;
     };
-    return server;
+    return as(config.access === 'open' ? 'open' : 'anonymous');
   };
   return at(baseUrl);
 };
@@ -175,11 +203,57 @@ const isReady = async (store: Store): Promise<boolean> =>
 /** A search that finds nothing. */
 const PROBE = { searches: [{ type: 'Patient', clauses: [{ kind: 'id', values: [''] }] }], sort: [], count: 0 } as const;
 
+/** The authorization server beside a FHIR server; its issuer is one step above the FHIR base. */
+export const createAuthorization = (config: Config, server: FhirServer): AuthServer =>
+  createAuthServer({
+    issuer: originOf(server),
+    records: server.store.records,
+    limits: config,
+    keysKey: derivedKey(config.storeKey, 'signing keys'),
+    isOnLoopback: isLoopback(config.host),
+    directory: createClinicalDirectory({
+      storeWithin: (reach) => storeWithin(server, reach),
+      reachOfUser: (user) => reachOfUser(server, user),
+    }),
+    isResourceType: server.isResourceType,
+    checkScopeParameters: (type, parameters) => checkScopeParameters(server, type, parameters),
+    now: server.now,
+  });
+
+/** Finds who holds a token. */
+const actorBy =
+  (auth: Promise<AuthServer> | undefined): Authenticate =>
+  async (token) => {
+    const found = auth === undefined ? undefined : await authenticate(await auth, token);
+    return found === undefined ? undefined : actorOf(found.grant, found.access);
+  };
+
+const rateLimitOptions = ({ rateLimit, trustedProxies }: Config): RateLimitOptions => ({
+  rateLimit,
+  addressOf: ({ headers, socket }) => clientAddress(headers, socket.remoteAddress, trustedProxies),
+});
+
+const authOptions = (config: Config, auth: Promise<AuthServer>): WebServerOptions['auth'] => ({
+  ...{ auth, ...rateLimitOptions(config) },
+  isRegistrationOpen: config.registrationToken !== undefined,
+});
+
+const pagesOptions = (
+  config: Config,
+  auth: Promise<AuthServer>,
+  server: FhirServer | Promise<FhirServer>,
+): WebServerOptions['pages'] => ({
+  pages: Promise.all([auth, server]).then(([known, { store }]) => createPageServer(config, known, store)),
+  isHttps: config.baseUrl?.startsWith('https:') ?? false,
+  ...rateLimitOptions(config),
+});
+
 /** The web server, not yet listening; requests wait for `server`, which may need the address that is listened on. */
 export const buildApp = (
   config: Config,
   server: FhirServer | Promise<FhirServer>,
   isLeaving: () => boolean = () => false,
+  auth?: Promise<AuthServer>,
 ): WebServer => {
   const viewOf = serverViews();
   const openApi = createOpenApi(version, OPERATIONS, DEFINITIONS);
@@ -192,9 +266,18 @@ export const buildApp = (
     requestMilliseconds: config.requestMilliseconds,
     logLevel: config.logLevel,
     newId: randomUUID,
+    auth: auth === undefined ? undefined : authOptions(config, auth),
+    pages: auth === undefined ? undefined : pagesOptions(config, auth, server),
     isReady: async () => !isLeaving() && isReady((await server).store),
     isLeaving,
-    answer: async (request, origin) => (await serverAt(origin)).answer(request),
+    callerOf:
+      config.access === 'open'
+        ? undefined
+        : async (request, origin) => bearerCaller(request, (await serverAt(origin)).baseUrl, actorBy(auth)),
+    answer: async (request, origin, caller) => {
+      const view = await serverAt(origin);
+      return (caller === undefined ? view : view.as(caller)).answer(request);
+    },
     openApi: async (origin) => openApi(await serverAt(origin)),
   });
 };
@@ -219,7 +302,8 @@ export const startServer = async (config: Config): Promise<RunningServer> => {
   const store = await openStore(config);
   const { promise, resolve } = Promise.withResolvers<FhirServer>();
   let leaving = false;
-  const app = buildApp(config, promise, () => leaving);
+  const auth = config.access === 'open' ? undefined : promise.then((server) => createAuthorization(config, server));
+  const app = buildApp(config, promise, () => leaving, auth);
   const parts: { reindexing?: FhirServer['reindexing'] } = {};
   const close = async (): Promise<void> => {
     leaving = true;
@@ -238,6 +322,8 @@ export const startServer = async (config: Config): Promise<RunningServer> => {
     const stored = storeDefinitions(server, store, DEFINITIONS);
     await unlessRefused(app.log, stored, 'The OperationDefinitions of this version could not be stored');
     resolve(server);
+    const signingKeys = auth?.then(async ({ keys }) => void (await keys.jwks())) ?? Promise.resolve();
+    await unlessRefused(app.log, signingKeys, 'The keys that sign id tokens could not be made');
     if (config.storeKeyWarning !== undefined) app.log.warn(config.storeKeyWarning);
     return { baseUrl, close };
   } catch (error) {

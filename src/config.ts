@@ -6,9 +6,13 @@ import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } 
 import { BlockList, isIP } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { envSchema } from 'env-schema';
+import type { AuthLimits } from './auth/auth-server.ts';
+import type { PeopleLimits } from './auth/users/people.ts';
+import { type Provider, providersOf } from './auth/users/providers.ts';
+import { SCHEMA, type Variables } from './config-variables.ts';
 import type { Limits } from './interactions/fhir-request.ts';
 
-export interface Config extends Limits {
+export interface Config extends Limits, AuthLimits, PeopleLimits {
   readonly host: string;
   readonly port: number;
   /** Undefined: derived from the address that the server listens on. */
@@ -28,7 +32,11 @@ export interface Config extends Limits {
   /** A sentence for the log if the key was found or made in the data folder. */
   readonly storeKeyWarning: string | undefined;
   readonly storeCheckBytes: number;
-  readonly access: 'open';
+  readonly access: 'open' | 'smart';
+  /** The most resources, or versions, that are looked through to learn what a token may see. */
+  readonly accessResources: number;
+  /** The longest list of scopes. */
+  readonly scopeCharacters: number;
   readonly logLevel: string;
   readonly bodyBytes: number;
   readonly requestMilliseconds: number;
@@ -46,6 +54,10 @@ export interface Config extends Limits {
   /** From the moment that it is asked to end, the server still serves so long, but is not ready. */
   readonly leaveMilliseconds: number;
   readonly drainMilliseconds: number;
+  /** The OpenID providers of hospitals. */
+  readonly providers: readonly Provider[];
+  /** Requests a minute of each client and address at endpoints where secrets are tried. */
+  readonly rateLimit: number;
   /** Proxies whose Forwarded headers are believed. */
   readonly trustedProxies: BlockList;
   /** A folder of FHIR packages; undefined for none. */
@@ -58,125 +70,6 @@ export interface Config extends Limits {
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
-
-interface Variables {
-  readonly CONSILIUM_HOST: string;
-  readonly CONSILIUM_PORT: number;
-  readonly CONSILIUM_BASE_URL?: string;
-  readonly CONSILIUM_DATA: string;
-  readonly CONSILIUM_STORE: string;
-  readonly CONSILIUM_STORE_SECONDS: number;
-  readonly CONSILIUM_TRANSACTIONS: number;
-  readonly CONSILIUM_TRANSACTION_QUEUE: number;
-  readonly CONSILIUM_TRANSACTION_ENTRIES: number;
-  readonly CONSILIUM_TRANSACTION_MEGABYTES: number;
-  readonly CONSILIUM_STORE_KEY?: string;
-  readonly CONSILIUM_STORE_KEY_FILE?: string;
-  readonly CONSILIUM_STORE_CHECK_MEGABYTES: number;
-  readonly CONSILIUM_ACCESS: 'open';
-  readonly CONSILIUM_LOG_LEVEL: string;
-  readonly CONSILIUM_BODY_MEGABYTES: number;
-  readonly CONSILIUM_REQUEST_SECONDS: number;
-  readonly CONSILIUM_VALIDATE_SECONDS: number;
-  readonly CONSILIUM_PATCH_OPERATIONS: number;
-  readonly CONSILIUM_PATCH_STEPS: number;
-  readonly CONSILIUM_JSON_DEPTH: number;
-  readonly CONSILIUM_BUNDLE_ENTRIES: number;
-  readonly CONSILIUM_BUNDLE_SECONDS: number;
-  readonly CONSILIUM_ANSWER_MEGABYTES: number;
-  readonly CONSILIUM_SEARCH_DEFAULT_COUNT: number;
-  readonly CONSILIUM_SEARCH_MAXIMUM_COUNT: number;
-  readonly CONSILIUM_SEARCH_VALUES: number;
-  readonly CONSILIUM_SEARCH_COMPARED_VALUES: number;
-  readonly CONSILIUM_SEARCH_PARAMETERS: number;
-  readonly CONSILIUM_SEARCH_TOTAL_VALUES: number;
-  readonly CONSILIUM_SEARCH_CHAIN: number;
-  readonly CONSILIUM_SEARCH_INCLUDES: number;
-  readonly CONSILIUM_SEARCH_MILLISECONDS: number;
-  readonly CONSILIUM_SEARCH_ROWS: number;
-  readonly CONSILIUM_SEARCH_THREADS: number;
-  readonly CONSILIUM_SEARCH_SLOW_THREADS: number;
-  readonly CONSILIUM_SEARCH_QUICK_MILLISECONDS: number;
-  readonly CONSILIUM_SEARCH_QUEUE: number;
-  readonly CONSILIUM_SEARCH_ZONE: string;
-  readonly CONSILIUM_SEARCH_APPROXIMATE_PERCENT: number;
-  readonly CONSILIUM_REFERENCES: 'accept' | 'refuse';
-  readonly CONSILIUM_LEAVE_SECONDS: number;
-  readonly CONSILIUM_DRAIN_SECONDS: number;
-  readonly CONSILIUM_CONDITIONAL_DELETE: 'single' | 'multiple';
-  readonly CONSILIUM_CONDITIONAL_DELETE_LIMIT: number;
-  readonly CONSILIUM_TRUSTED_PROXIES: string;
-  readonly CONSILIUM_PACKAGES?: string;
-  readonly CONSILIUM_PACKAGE_MEGABYTES: number;
-  readonly CONSILIUM_PACKAGE_FILES: number;
-}
-
-const wholeNumber = (byDefault: number, minimum: number, maximum: number) => ({
-  type: 'integer',
-  default: byDefault,
-  minimum,
-  maximum,
-});
-
-const SCHEMA = {
-  type: 'object',
-  properties: {
-    CONSILIUM_HOST: { type: 'string', default: '127.0.0.1', minLength: 1 },
-    CONSILIUM_PORT: wholeNumber(8080, 0, 65_535),
-    CONSILIUM_BASE_URL: { type: 'string', pattern: '^https?://[^/?#\\s]+(/[^?#\\s]*)?$' },
-    CONSILIUM_DATA: { type: 'string', default: './data', minLength: 1 },
-    CONSILIUM_STORE: { type: 'string', pattern: '^(sqlite|mongodb(\\+srv)?://[^\\s]+)$', default: 'sqlite' },
-    CONSILIUM_STORE_SECONDS: wholeNumber(30, 1, 600),
-    CONSILIUM_TRANSACTIONS: wholeNumber(4, 1, 100),
-    CONSILIUM_TRANSACTION_QUEUE: wholeNumber(2000, 1, 100_000),
-    CONSILIUM_TRANSACTION_ENTRIES: wholeNumber(10_000, 1, 100_000),
-    CONSILIUM_TRANSACTION_MEGABYTES: wholeNumber(100, 1, 1000),
-    CONSILIUM_STORE_KEY: { type: 'string' },
-    CONSILIUM_STORE_KEY_FILE: { type: 'string', minLength: 1 },
-    CONSILIUM_STORE_CHECK_MEGABYTES: wholeNumber(64, 0, 1_000_000),
-    CONSILIUM_ACCESS: { type: 'string', enum: ['open'], default: 'open' },
-    CONSILIUM_LOG_LEVEL: {
-      type: 'string',
-      enum: ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
-      default: 'info',
-    },
-    CONSILIUM_BODY_MEGABYTES: wholeNumber(50, 1, 500),
-    CONSILIUM_REQUEST_SECONDS: wholeNumber(300, 1, 86_400),
-    CONSILIUM_VALIDATE_SECONDS: wholeNumber(10, 1, 600),
-    CONSILIUM_PATCH_OPERATIONS: wholeNumber(100, 1, 10_000),
-    CONSILIUM_PATCH_STEPS: wholeNumber(5_000_000, 1000, 1_000_000_000),
-    CONSILIUM_JSON_DEPTH: wholeNumber(64, 8, 1000),
-    CONSILIUM_BUNDLE_ENTRIES: wholeNumber(10_000, 1, 1_000_000),
-    CONSILIUM_BUNDLE_SECONDS: wholeNumber(60, 1, 3600),
-    // An answer is one string, and a string of V8 has at most about 500 million characters.
-    CONSILIUM_ANSWER_MEGABYTES: wholeNumber(64, 1, 256),
-    CONSILIUM_SEARCH_DEFAULT_COUNT: wholeNumber(50, 1, 10_000),
-    CONSILIUM_SEARCH_MAXIMUM_COUNT: wholeNumber(1000, 1, 10_000),
-    CONSILIUM_SEARCH_VALUES: wholeNumber(200, 1, 1000),
-    CONSILIUM_SEARCH_COMPARED_VALUES: wholeNumber(20, 1, 100),
-    CONSILIUM_SEARCH_PARAMETERS: wholeNumber(30, 1, 100),
-    CONSILIUM_SEARCH_TOTAL_VALUES: wholeNumber(1000, 1, 10_000),
-    CONSILIUM_SEARCH_CHAIN: wholeNumber(5, 1, 20),
-    CONSILIUM_SEARCH_INCLUDES: wholeNumber(1000, 1, 100_000),
-    CONSILIUM_SEARCH_MILLISECONDS: wholeNumber(10_000, 1, 600_000),
-    CONSILIUM_SEARCH_ROWS: wholeNumber(10_000_000, 1000, 1_000_000_000),
-    CONSILIUM_SEARCH_THREADS: wholeNumber(2, 1, 64),
-    CONSILIUM_SEARCH_SLOW_THREADS: wholeNumber(1, 1, 64),
-    CONSILIUM_SEARCH_QUICK_MILLISECONDS: wholeNumber(25, 1, 10_000),
-    CONSILIUM_SEARCH_QUEUE: wholeNumber(1000, 1, 100_000),
-    CONSILIUM_SEARCH_ZONE: { type: 'string', pattern: '^(Z|[+-](0\\d|1[0-4]):[0-5]\\d)$', default: 'Z' },
-    CONSILIUM_SEARCH_APPROXIMATE_PERCENT: wholeNumber(10, 0, 100),
-    CONSILIUM_REFERENCES: { type: 'string', enum: ['accept', 'refuse'], default: 'accept' },
-    CONSILIUM_LEAVE_SECONDS: wholeNumber(0, 0, 600),
-    CONSILIUM_DRAIN_SECONDS: wholeNumber(30, 1, 3600),
-    CONSILIUM_CONDITIONAL_DELETE: { type: 'string', enum: ['single', 'multiple'], default: 'single' },
-    CONSILIUM_CONDITIONAL_DELETE_LIMIT: wholeNumber(100, 1, 10_000),
-    CONSILIUM_TRUSTED_PROXIES: { type: 'string', default: '' },
-    CONSILIUM_PACKAGES: { type: 'string', minLength: 1 },
-    CONSILIUM_PACKAGE_MEGABYTES: wholeNumber(200, 1, 2000),
-    CONSILIUM_PACKAGE_FILES: wholeNumber(20_000, 1, 1_000_000),
-  },
-} as const;
 
 const KEY_PATTERN = /^[0-9a-f]{64}$/i;
 const KEY_FILE = 'store.key';
@@ -193,8 +86,9 @@ const readVariables = (environment: Readonly<Record<string, string | undefined>>
     const allowed = (first?.params as { allowedValues?: string[] } | undefined)?.allowedValues;
     const listed = allowed === undefined ? first?.message : `must be one of ${allowed.join(', ')}`;
     const reason = name === 'CONSILIUM_STORE' ? 'must be sqlite or a url such as mongodb://host/database' : listed;
-    // The url of a database may hold a password.
-    const isShown = environment[name] !== undefined && name !== 'CONSILIUM_STORE';
+    // The url of a database may hold a password, and a token is one.
+    const isSecret = name === 'CONSILIUM_STORE' || name === 'CONSILIUM_REGISTRATION_TOKEN';
+    const isShown = environment[name] !== undefined && !isSecret;
     const given = isShown ? ` (it is '${environment[name]}')` : '';
     throw new ConfigurationError(`${name} ${reason ?? (error as Error).message}${given}`);
   }
@@ -261,25 +155,33 @@ const offsetMinutes = (zone: string): number =>
   zone === 'Z' ? 0 : (Number(zone.slice(1, 3)) * 60 + Number(zone.slice(4))) * (zone.startsWith('-') ? -1 : 1);
 
 /** Addresses and networks, such as `10.0.0.1, 10.1.0.0/16, fd00::/8`. */
-const proxiesOf = (text: string): BlockList => {
-  const proxies = new BlockList();
+const addressesOf = (name: string, text: string): BlockList => {
+  const addresses = new BlockList();
   const given = text.split(',').map((part) => part.trim());
-  for (const proxy of given.filter((part) => part !== '')) {
-    const [address = '', prefix, ...more] = proxy.split('/');
+  for (const each of given.filter((part) => part !== '')) {
+    const [address = '', prefix, ...more] = each.split('/');
     const family = isIP(address);
     const longest = family === 4 ? 32 : 128;
     const bits = prefix === undefined ? longest : /^\d{1,3}$/.test(prefix) ? Number(prefix) : Number.NaN;
     if (family === 0 || more.length > 0 || !(bits >= 0 && bits <= longest))
-      throw new ConfigurationError(
-        `CONSILIUM_TRUSTED_PROXIES: '${proxy}' is no address such as 10.0.0.1 or 10.0.0.0/8`,
-      );
-    proxies.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
+      throw new ConfigurationError(`${name}: '${each}' is no address such as 10.0.0.1 or 10.0.0.0/8`);
+    addresses.addSubnet(address, bits, family === 4 ? 'ipv4' : 'ipv6');
   }
-  return proxies;
+  return addresses;
 };
 
-const isLoopback = (host: string): boolean =>
+/** Whether only this machine reaches what listens there. */
+export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+
+const providersIn = (path: string | undefined): readonly Provider[] => {
+  if (path === undefined) return [];
+  try {
+    return providersOf(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new ConfigurationError(`CONSILIUM_PROVIDERS_FILE cannot be used: ${(error as Error).message}`);
+  }
+};
 
 /** Reads and checks the environment. Throws ConfigurationError. Makes the data folder's key if none is given. */
 export const readConfig = (environment: Readonly<Record<string, string | undefined>> = process.env): Config => {
@@ -304,6 +206,21 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     ...storeKeyOf(variables, folder),
     storeCheckBytes: variables.CONSILIUM_STORE_CHECK_MEGABYTES * MEGABYTE,
     access: variables.CONSILIUM_ACCESS,
+    accessResources: variables.CONSILIUM_ACCESS_RESOURCES,
+    scopeCharacters: variables.CONSILIUM_SCOPE_CHARACTERS,
+    tokenSeconds: variables.CONSILIUM_TOKEN_SECONDS,
+    keyDays: variables.CONSILIUM_KEY_DAYS,
+    rateLimit: variables.CONSILIUM_RATE_LIMIT,
+    signInThreads: variables.CONSILIUM_SIGN_IN_THREADS,
+    signInAttempts: variables.CONSILIUM_SIGN_IN_ATTEMPTS,
+    signInLockMilliseconds: variables.CONSILIUM_SIGN_IN_LOCK_SECONDS * 1000,
+    sessionIdleMilliseconds: variables.CONSILIUM_SESSION_IDLE_MINUTES * 60_000,
+    sessionMilliseconds: variables.CONSILIUM_SESSION_HOURS * 3_600_000,
+    providers: providersIn(variables.CONSILIUM_PROVIDERS_FILE),
+    registrationToken: variables.CONSILIUM_REGISTRATION_TOKEN,
+    jwksMilliseconds: variables.CONSILIUM_JWKS_SECONDS * 1000,
+    jwksBytes: variables.CONSILIUM_JWKS_KILOBYTES * 1000,
+    jwksPrivateAddresses: addressesOf('CONSILIUM_JWKS_PRIVATE_ADDRESSES', variables.CONSILIUM_JWKS_PRIVATE_ADDRESSES),
     logLevel: variables.CONSILIUM_LOG_LEVEL,
     bodyBytes: variables.CONSILIUM_BODY_MEGABYTES * MEGABYTE,
     requestMilliseconds: variables.CONSILIUM_REQUEST_SECONDS * 1000,
@@ -335,7 +252,7 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     drainMilliseconds: variables.CONSILIUM_DRAIN_SECONDS * 1000,
     conditionalDelete: variables.CONSILIUM_CONDITIONAL_DELETE,
     conditionalDeleteLimit: variables.CONSILIUM_CONDITIONAL_DELETE_LIMIT,
-    trustedProxies: proxiesOf(variables.CONSILIUM_TRUSTED_PROXIES),
+    trustedProxies: addressesOf('CONSILIUM_TRUSTED_PROXIES', variables.CONSILIUM_TRUSTED_PROXIES),
     packagesFolder: variables.CONSILIUM_PACKAGES === undefined ? undefined : resolve(variables.CONSILIUM_PACKAGES),
     packageBytes: variables.CONSILIUM_PACKAGE_MEGABYTES * MEGABYTE,
     packageFiles: variables.CONSILIUM_PACKAGE_FILES,

@@ -14,7 +14,7 @@ test('The defaults are those of the documentation', (t) => {
     port: 8080,
     baseUrl: undefined,
     store: 'sqlite',
-    access: 'open',
+    access: 'smart',
     bodyBytes: 50_000_000,
     answerBytes: 64_000_000,
     bundleMilliseconds: 60_000,
@@ -47,6 +47,19 @@ test('A wrong value is refused with one line that names the variable', (t) => {
     CONSILIUM_STORE_KEY_FILE: ['', file, join(folder, 'none'), folder],
     CONSILIUM_STORE_CHECK_MEGABYTES: ['-1', 'all'],
     CONSILIUM_ACCESS: ['closed', ''],
+    CONSILIUM_TOKEN_SECONDS: ['59', '3601'],
+    CONSILIUM_KEY_DAYS: ['0', 'never'],
+    CONSILIUM_RATE_LIMIT: ['0', 'none'],
+    CONSILIUM_REGISTRATION_TOKEN: ['', 'short', 'with spaces and more of them'],
+    CONSILIUM_JWKS_SECONDS: ['0', '61'],
+    CONSILIUM_JWKS_KILOBYTES: ['0', '10001'],
+    CONSILIUM_JWKS_PRIVATE_ADDRESSES: ['keys.example', '10.0.0.0/33'],
+    CONSILIUM_SIGN_IN_THREADS: ['0', '65'],
+    CONSILIUM_SIGN_IN_ATTEMPTS: ['0', '101'],
+    CONSILIUM_SIGN_IN_LOCK_SECONDS: ['0', '3601'],
+    CONSILIUM_SESSION_IDLE_MINUTES: ['0', '1441'],
+    CONSILIUM_SESSION_HOURS: ['0', '169'],
+    CONSILIUM_PROVIDERS_FILE: [''],
     CONSILIUM_LOG_LEVEL: ['loud', ''],
     CONSILIUM_BODY_MEGABYTES: ['0', '501', '1e9'],
     CONSILIUM_REQUEST_SECONDS: ['0', '86401', 'never'],
@@ -87,6 +100,12 @@ test('A wrong value is refused with one line that names the variable', (t) => {
   t.end();
 });
 
+test('A secret that is wrong is not repeated in the message', (t) => {
+  const environment = { CONSILIUM_STORE_KEY: KEY, CONSILIUM_REGISTRATION_TOKEN: 'secret, with a comma' };
+  t.throws(() => readConfig(environment), /^(?!.*with a comma).*CONSILIUM_REGISTRATION_TOKEN/);
+  t.end();
+});
+
 test('Trusted proxies are addresses and networks, of both families', (t) => {
   const { trustedProxies } = readConfig({
     CONSILIUM_STORE_KEY: KEY,
@@ -100,11 +119,13 @@ test('Trusted proxies are addresses and networks, of both families', (t) => {
   t.end();
 });
 
+const OPEN = { CONSILIUM_ACCESS: 'open' };
+
 test('Without sign-in only loopback can be listened on', (t) => {
   for (const host of ['0.0.0.0', '::', '192.168.1.1', 'example.org', '127.0.0.1.example.org'])
-    t.throws(() => readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_HOST: host }), /CONSILIUM_ACCESS/, host);
+    t.throws(() => readConfig({ CONSILIUM_STORE_KEY: KEY, ...OPEN, CONSILIUM_HOST: host }), /CONSILIUM_ACCESS/, host);
   for (const host of ['127.0.0.1', '127.1.2.3', 'localhost', '::1'])
-    t.equal(readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_HOST: host }).host, host);
+    t.equal(readConfig({ CONSILIUM_STORE_KEY: KEY, ...OPEN, CONSILIUM_HOST: host }).host, host);
   t.end();
 });
 

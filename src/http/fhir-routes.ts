@@ -3,11 +3,13 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../access/access-rule.ts';
 import { createBase64Encoder } from '../fhir/base64.ts';
 import { type FhirError, invalid } from '../fhir/fhir-error.ts';
 import { cutLargeString } from '../fhir/large-string.ts';
 import { prettyJson } from '../fhir/pretty-json.ts';
 import type { FhirRequest, FhirResponse } from '../interactions/fhir-request.ts';
+import type { CallingRequest } from './bearer-caller.ts';
 import { answerType, checkBodyEncoding, checkBodyType, contentPreference, isJsonType } from './media-types.ts';
 import { announcedLength, bufferSink, receivedBody, type Sink } from './receive-body.ts';
 
@@ -18,7 +20,9 @@ export interface RequestOrigin {
 }
 
 export interface FhirRouteOptions {
-  answer(request: FhirRequest, origin: RequestOrigin): Promise<FhirResponse>;
+  answer(request: FhirRequest, origin: RequestOrigin, caller: Caller | undefined): Promise<FhirResponse>;
+  /** Who sends a request; undefined for a server without sign-in. Fails with a FhirError 400 or 401. */
+  readonly callerOf: ((request: CallingRequest, origin: RequestOrigin) => Promise<Caller>) | undefined;
   /** Logs an error that was not foreseen, and gives the one that the client gets to see in its place. */
   visibleError(request: FastifyRequest, error: unknown): FhirError;
 }
@@ -152,11 +156,23 @@ export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions
     return receivedBody(payload, length, request.routeOptions.bodyLimit, sink);
   });
 
+  const callers = new WeakMap<FastifyRequest, Caller>();
+  const originOf = ({ headers, socket }: FastifyRequest): RequestOrigin => ({
+    headers: headers as FhirRequest['headers'],
+    remoteAddress: socket.remoteAddress,
+  });
+  const { callerOf } = options;
+  if (callerOf !== undefined)
+    app.addHook('onRequest', async (request) => {
+      const { method, headers, url } = request;
+      const calling = { method, authorization: headers.authorization, query: pathAndQuery(url)[1] };
+      callers.set(request, await callerOf(calling, originOf(request)));
+    });
+
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const asked = askedOf(request);
     const fhir: FhirRequest = { ...asked.fhir, visibleError: (error) => options.visibleError(request, error) };
-    const origin = { headers: fhir.headers, remoteAddress: request.socket.remoteAddress };
-    return send(reply, await options.answer(fhir, origin), asked);
+    return send(reply, await options.answer(fhir, originOf(request), callers.get(request)), asked);
   };
   const method = [...app.supportedMethods];
   for (const url of ['/fhir', '/fhir/', '/fhir/*']) app.route({ method, url, handler, exposeHeadRoute: false });

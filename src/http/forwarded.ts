@@ -16,7 +16,8 @@ interface Origin {
   readonly host: string | undefined;
 }
 
-const isTrusted = (proxies: BlockList, address: string): boolean => {
+/** Whether an address is one of a proxy that is believed. */
+export const isTrusted = (proxies: BlockList, address: string): boolean => {
   const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
   const family = isIP(plain);
   return family !== 0 && proxies.check(plain, family === 4 ? 'ipv4' : 'ipv6');

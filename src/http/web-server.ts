@@ -8,18 +8,25 @@ import Fastify, {
 } from 'fastify';
 import { type FhirError, methodNotAllowed, notFound } from '../fhir/fhir-error.ts';
 import { prettyJson } from '../fhir/pretty-json.ts';
+import { type AuthRouteOptions, authRoutes } from './auth-routes.ts';
+import { registerCors } from './cors.ts';
 import { BODY_TOO_LARGE, ERROR_CONTENT_TYPE, errorText, refuseConnection, visibleError } from './errors.ts';
 import { type FhirRouteOptions, fhirRoutes, wantsPretty } from './fhir-routes.ts';
 import { healthRoutes } from './health-routes.ts';
 import { answerAndLinger } from './lingering-answer.ts';
 import { type OpenApiOptions, openApiRoutes } from './openapi-routes.ts';
+import { type PagesOptions, pagesRoutes } from './pages-routes.ts';
 
-export interface WebServerOptions extends Pick<FhirRouteOptions, 'answer'>, OpenApiOptions {
+export interface WebServerOptions extends Pick<FhirRouteOptions, 'answer' | 'callerOf'>, OpenApiOptions {
   /** The largest body, in bytes. */
   readonly bodyBytes: number;
   /** The longest that a request may take to arrive. */
   readonly requestMilliseconds: number;
   readonly logLevel: string;
+  /** Undefined for a server without sign-in. */
+  readonly auth: Omit<AuthRouteOptions, 'visibleError'> | undefined;
+  /** Undefined for a server without sign-in. */
+  readonly pages?: Omit<PagesOptions, 'visibleError'> | undefined;
   newId(): string;
   /** Whether the server can serve just now. */
   isReady(): Promise<boolean>;
@@ -44,6 +51,25 @@ const closeConnectionsWhenClosing = (app: FastifyInstance, isLeaving: () => bool
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (isClosing || isLeaving()) reply.header('connection', 'close');
     done();
+  });
+};
+
+/** What clients of other origins ask for, and no browser or proxy keeps. */
+const guardedRoutes = (app: FastifyInstance, fhir: FhirRouteOptions, auth: WebServerOptions['auth']): void => {
+  // Without sign-in, any page in a browser on this machine could read what is answered to another origin.
+  if (auth === undefined) {
+    app.register(fhirRoutes, fhir);
+    return;
+  }
+  app.register(async (shared) => {
+    registerCors(shared);
+    shared.register(authRoutes, { ...auth, visibleError: fhir.visibleError });
+    shared.register(async (clinical) => {
+      clinical.addHook('onSend', async (_request, reply) => {
+        if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+      });
+      clinical.register(fhirRoutes, fhir);
+    });
   });
 };
 
@@ -89,6 +115,7 @@ export const buildWebServer = (options: WebServerOptions): WebServer => {
   app.setErrorHandler(sendError);
   app.register(healthRoutes, { isReady: options.isReady });
   app.register(openApiRoutes, { openApi: options.openApi });
-  app.register(fhirRoutes, { answer: options.answer, visibleError: visibleTo });
+  guardedRoutes(app, { answer: options.answer, callerOf: options.callerOf, visibleError: visibleTo }, options.auth);
+  if (options.pages !== undefined) app.register(pagesRoutes, { ...options.pages, visibleError: visibleTo });
   return app;
 };

@@ -21,6 +21,7 @@ import { keptText } from './kept-text.ts';
 import { pairsOf } from './parse-request.ts';
 import { PATCH_FORMATS } from './patch.ts';
 import type { Operation } from './route.ts';
+import { type AuthEndpoints, restSecurity } from './security.ts';
 
 /** The codes of the interactions that every type has; `route.ts` leads to them. */
 const TYPE_INTERACTIONS = [
@@ -58,9 +59,6 @@ const CONTROLS = [
   ),
 ] as const satisfies CapabilityStatementRestResourceSearchParam[];
 
-const SECURITY =
-  'There is no sign-in (CONSILIUM_ACCESS=open): the server listens on loopback only, and answers whoever reaches it there.';
-
 /** What can be searched by: of a type, or, of `Resource`, by all searches over several types. */
 export const searchableParameters = (server: FhirServer, type: string): SearchParameter[] =>
   [...server.parameters.of(type).values()].filter(isSearchable);
@@ -75,6 +73,7 @@ const definitionOf = (operation: Operation, definitions: OperationDefinitions): 
 
 /** How the statement lists what the server has. */
 interface Stated {
+  readonly endpoints: AuthEndpoints | undefined;
   readonly operations: readonly Operation[];
   statedOperation(operation: Operation): CapabilityStatementRestResourceOperation;
   statedParameter(parameter: SearchParameter): CapabilityStatementRestResourceSearchParam;
@@ -84,7 +83,9 @@ const statedBy = (
   { parameters }: FhirServer,
   operations: readonly Operation[],
   definitions: OperationDefinitions,
+  endpoints: AuthEndpoints | undefined,
 ): Stated => ({
+  endpoints,
   operations,
   statedOperation: (operation) => ({ name: operation.name, definition: definitionOf(operation, definitions) }),
   statedParameter: ({ code, url, type }) => ({
@@ -144,7 +145,7 @@ const restOf = (server: FhirServer, stated: Stated): CapabilityStatementRest => 
   return {
     mode: 'server',
     documentation: `As OpenAPI: ${originOf(server)}/openapi.json. OperationDefinitions that are not HL7's: ${server.baseUrl}/OperationDefinition?url=[definition].`,
-    security: { description: SECURITY },
+    security: restSecurity(stated.endpoints),
     resource: server.resourceTypes.map((type) => resourceOf(server, type, stated, reverse)),
     interaction: SYSTEM_INTERACTIONS.map((code) => ({ code })),
     searchParam: [...ofAll, ...CONTROLS],
@@ -154,7 +155,7 @@ const restOf = (server: FhirServer, stated: Stated): CapabilityStatementRest => 
 };
 
 /** Where `/openapi.json` is: the FHIR base is one step below. */
-export const originOf = ({ baseUrl }: FhirServer): string => baseUrl.replace(/\/fhir$/, '');
+export const originOf = ({ baseUrl }: Pick<FhirServer, 'baseUrl'>): string => baseUrl.replace(/\/fhir$/, '');
 
 const statementOf = (server: FhirServer, version: string, since: number, stated: Stated): CapabilityStatement => ({
   resourceType: 'CapabilityStatement',
@@ -179,15 +180,19 @@ const checkMode = (query: string): void => {
   if (mode !== undefined && !MODES.includes(mode)) throw invalid(`mode: '${mode}' is none of ${MODES.join(', ')}`);
 };
 
-/** Makes the interaction. `since` is when the server started, in milliseconds since 1970 UTC. */
+/**
+ * Makes the interaction. `since` is when the server started, in milliseconds since 1970 UTC; `endpoints` are those of the
+ * authorization server, undefined if there is none.
+ */
 export const createCapabilities = (
   version: string,
   since: number,
   operations: readonly Operation[],
   definitions: OperationDefinitions,
+  endpoints?: AuthEndpoints,
 ): Interaction => {
   const textOf = keptText((server) =>
-    JSON.stringify(statementOf(server, version, since, statedBy(server, operations, definitions))),
+    JSON.stringify(statementOf(server, version, since, statedBy(server, operations, definitions, endpoints))),
   );
   return async (server, { query }) => {
     checkMode(query);

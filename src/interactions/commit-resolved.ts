@@ -40,11 +40,9 @@ const rivalryOf = (error: unknown, { writes, expected }: Resolution<unknown>): s
 };
 
 /** Whoever has been overtaken tries again in turn: of many that change one resource at once, each gets through. */
-const turns = new WeakMap<Store, Map<string, Promise<unknown>>>();
+const waiting = new Map<string, Promise<unknown>>();
 
-const inTurn = async <T>(store: Store, rivalry: string, action: () => Promise<T>): Promise<T> => {
-  const waiting = turns.get(store) ?? new Map<string, Promise<unknown>>();
-  turns.set(store, waiting);
+const inTurn = async <T>(rivalry: string, action: () => Promise<T>): Promise<T> => {
   const before = waiting.get(rivalry) ?? Promise.resolve();
   const result = before.then(action);
   const settled = result.catch(() => undefined);
@@ -76,7 +74,7 @@ export const commitResolved = async <T>(
 ): Promise<{ plan: T; written: readonly Written[] }> => {
   const first = await tried(store, resolve);
   if ('done' in first) return first.done;
-  return inTurn(store, first.rivalry, async () => {
+  return inTurn(first.rivalry, async () => {
     for (let attempt = 1; attempt < ATTEMPTS; attempt++) {
       const next = await tried(store, resolve);
       if ('done' in next) return next.done;

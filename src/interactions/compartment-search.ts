@@ -6,10 +6,13 @@
  */
 import { notFound } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
+import { compartmentClause } from '../search/compartment-clause.ts';
 import type { SearchScope } from '../search/parse-search.ts';
 import type { Clause } from '../search/search-query.ts';
 import type { FhirServer, Interaction } from './fhir-request.ts';
 import { searchIn } from './search.ts';
+
+const NOTHING: Clause = { kind: 'id', values: [] };
 
 /** What is in the compartment of a resource; `type` narrows it to one type. Throws a FhirError 404 if there is no such compartment. */
 export const compartmentScope = (server: FhirServer, owner: Reference, type?: string): SearchScope => {
@@ -20,14 +23,7 @@ export const compartmentScope = (server: FhirServer, owner: Reference, type?: st
     throw notFound(`'${type}' is not in the ${owner.type} compartment`);
   return {
     types,
-    clausesOf: (name): Clause[] => {
-      const known = server.parameters.of(name);
-      const references = (members.get(name) ?? [])
-        .filter((param) => known.has(param))
-        .map((param): Clause => ({ kind: 'reference', param, values: [owner] }));
-      const own: Clause[] = name === owner.type ? [{ kind: 'id', values: [owner.id] }] : [];
-      return [{ kind: 'any', clauses: [...own, ...references] }];
-    },
+    clausesOf: (name) => [compartmentClause(server, [owner], name) ?? NOTHING],
   };
 };
 

@@ -1,4 +1,7 @@
 /** What an interaction gets and gives: FHIR's REST terms, no HTTP library. */
+
+import type { AccessRule, Caller } from '../access/access-rule.ts';
+import type { AccessLimits } from '../access/access-server.ts';
 import type { Compartments } from '../definitions/compartments.ts';
 import type { SearchParameters } from '../definitions/search-parameters.ts';
 import type { Structure } from '../definitions/structures.ts';
@@ -56,23 +59,12 @@ export interface FhirResponse {
 }
 
 /** Limits of requests; see the configuration table in README. */
-export interface Limits {
+export interface Limits extends AccessLimits {
   readonly jsonDepth: number;
   readonly bundleEntries: number;
   /** For the reads of a batch or transaction together. */
   readonly bundleMilliseconds: number;
-  /** The most bytes of resources in one answer. */
-  readonly answerBytes: number;
-  readonly searchDefaultCount: number;
-  readonly searchMaximumCount: number;
-  readonly searchValues: number;
-  readonly searchComparedValues: number;
-  readonly searchParameters: number;
-  readonly searchTotalValues: number;
-  readonly searchChain: number;
   readonly searchIncludes: number;
-  readonly approximateShare: number;
-  readonly zoneOffsetMinutes: number;
   readonly conditionalDelete: 'single' | 'multiple';
   readonly conditionalDeleteLimit: number;
 }
@@ -80,6 +72,8 @@ export interface Limits {
 /** All that interactions use, put together in `app.ts`. */
 export interface FhirServer {
   readonly store: Store;
+  /** Searches all that is stored, whoever asks: for conditions of the server's own, whose results are shown to nobody. */
+  searchWholeStore: Store['search'];
   /** The FHIR base url without a final slash. */
   readonly baseUrl: string;
   readonly resourceTypes: readonly string[];
@@ -109,6 +103,15 @@ export interface FhirServer {
   newId(): string;
   /** The same server as clients behind a proxy know it. */
   at(baseUrl: string): FhirServer;
+  /** The same server for one request of one caller. */
+  as(caller: Caller): FhirServer;
+  /**
+   * The same server with a store that shows, and takes, what the rule and the caller's rights permit; `type` is that of
+   * the url. Throws a FhirError 401 or 403.
+   */
+  under(rule: AccessRule, type?: string): FhirServer;
+  /** Throws a FhirError if the caller may not send such a request at all, as `answer` would. */
+  checkPermitted(request: Pick<FhirRequest, 'method' | 'path'>): void;
   /** Answers a request by its path and method, as for the entries of a batch. Fails with a FhirError. */
   answer(request: FhirRequest): Promise<FhirResponse>;
 }

@@ -5,7 +5,7 @@
  */
 import { instantRange, instantText } from '../fhir/date-time.ts';
 import { type FhirError, invalid, notFound, notSupported } from '../fhir/fhir-error.ts';
-import { referenceText } from '../fhir/reference.ts';
+import { type Reference, referenceText } from '../fhir/reference.ts';
 import { SUMMARIES } from '../search/parse-search.ts';
 import type { Action, HistoryPage, HistoryScope, Version } from '../store/store.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
@@ -100,13 +100,17 @@ const askedOf = ({ limits }: FhirServer, pairs: readonly Pair[], isLenient: bool
   return { page, part: shownPart(used, SUMMARIES), used };
 };
 
+/** An earlier version may be visible where the current one is not. */
+const hasHistory = async ({ store }: FhirServer, reference: Reference): Promise<boolean> =>
+  (await store.read(reference)) !== undefined || (await store.history(reference, { count: 1 })).items.length > 0;
+
 /** The history of a resource, of a type (no `id`), or of all resources (no `type` either). */
 export const history: Interaction<HistoryScope> = async (server, request, { type, id }) => {
   const scope: HistoryScope = { ...(type === undefined ? {} : { type }), ...(id === undefined ? {} : { id }) };
   const url = [server.baseUrl, type, id, '_history'].filter((part) => part !== undefined).join('/');
   const pairs = pairsOf(request.query);
   const { page, part, used } = askedOf(server, pairs, preferencesOf(request).handling === 'lenient');
-  if (type !== undefined && id !== undefined && (await server.store.read({ type, id })) === undefined)
+  if (type !== undefined && id !== undefined && !(await hasHistory(server, { type, id })))
     throw notFound(`There is no ${referenceText({ type, id })}`);
   const { after, self, links } = pagingOf(server.pageTokens, url, used, pairs);
   if (page.count === 0 || part.summary === 'count') {

@@ -1,6 +1,7 @@
 /** Query strings of requests: of searches, and of the criteria of conditional writes. */
 import { invalid } from '../fhir/fhir-error.ts';
 import { type ParsedSearch, parseSearch, type SearchScope } from '../search/parse-search.ts';
+import { searchContext } from '../search/search-limits.ts';
 import type { SearchQuery } from '../search/search-query.ts';
 import type { FhirServer } from './fhir-request.ts';
 
@@ -34,28 +35,7 @@ export const parsedSearch = (
   scope: SearchScope,
   pairs: readonly Pair[],
   isLenient: boolean,
-): ParsedSearch => {
-  const { limits } = server;
-  return parseSearch(scope, pairs, {
-    parameters: server.parameters,
-    resourceTypes: server.resourceTypes,
-    codes: server.codes,
-    impliedSystems: server.impliedSystems,
-    elementTypes: server.elementTypes,
-    baseUrl: server.baseUrl,
-    defaultCount: limits.searchDefaultCount,
-    maximumCount: limits.searchMaximumCount,
-    maximumValues: limits.searchValues,
-    maximumComparedValues: limits.searchComparedValues,
-    maximumParameters: limits.searchParameters,
-    maximumTotalValues: limits.searchTotalValues,
-    maximumChain: limits.searchChain,
-    zoneOffsetMinutes: limits.zoneOffsetMinutes,
-    approximateShare: limits.approximateShare,
-    isLenient,
-    now: server.now,
-  });
-};
+): ParsedSearch => parseSearch(scope, pairs, searchContext(server, isLenient));
 
 /** All resources of one type. */
 export const ofType = (type: string): SearchScope => ({ types: [type], clausesOf: () => [] });

@@ -65,11 +65,18 @@ const deletedReferences = async ({ store }: FhirServer, writes: readonly Write[]
   return found;
 };
 
-const refusal = (server: FhirServer, writes: readonly Write[], targets: readonly Reference[], referrer: Version) => {
+const refusal = async (
+  server: FhirServer,
+  writes: readonly Write[],
+  targets: readonly Reference[],
+  referrer: Version,
+): Promise<RefusedWrite> => {
+  const seen = await server.store.read({ type: referrer.type, id: referrer.id });
+  const who = seen === undefined ? 'another resource' : referenceText(referrer);
   const referred = new Set(localTargets(JSON.parse(referrer.text.toString()), server.baseUrl).map(referenceText));
   const name = targets.map(referenceText).find((target) => referred.has(target));
   const position = writes.findIndex((write) => write.kind === 'delete' && referenceText(write.reference) === name);
-  const text = `${name} cannot be deleted: ${referenceText(referrer)} refers to it (CONSILIUM_REFERENCES)`;
+  const text = `${name} cannot be deleted: ${who} refers to it (CONSILIUM_REFERENCES)`;
   return new RefusedWrite(conflict(text), position);
 };
 
@@ -87,10 +94,10 @@ export const withoutReferrers = async <T>(server: FhirServer, resolution: Resolu
     const targets = deleted.slice(at, at + TARGETS_A_SEARCH);
     // Of one more than are written, one is not.
     const query = referrersQuery(server, targets, writes.length + 1);
-    const { items } = await server.store.search(query);
+    const { items } = await server.searchWholeStore(query);
     const other = items.find((item) => !written.has(referenceText(item)));
-    if (other !== undefined) throw refusal(server, writes, targets, other);
-    expected.push({ query, found: items.map(({ type, id }) => ({ type, id })) });
+    if (other !== undefined) throw await refusal(server, writes, targets, other);
+    expected.push({ query, found: items.map(({ type, id }) => ({ type, id })), isOfWholeStore: true });
   }
   return { ...resolution, expected: [...resolution.expected, ...expected] };
 };

@@ -9,7 +9,7 @@ import { FhirError, type Issue } from '../fhir/fhir-error.ts';
 import { parseJson } from '../fhir/json-text.ts';
 import { type IfMatch, RefusedWrite, type Write, type Written } from '../store/store.ts';
 import { type BundleBudget, createBundleBudget, readingTime } from './bundle-budget.ts';
-import { entryIssues, type RequestEntry, responseEntry } from './bundle-entry.ts';
+import { entryIssues, type RequestEntry, responseEntry, urlBelowBase } from './bundle-entry.ts';
 import { type BundleEntry, bundleText } from './bundle-text.ts';
 import { commitResolved, type Resolution } from './commit-resolved.ts';
 import { matchedVersion } from './conditions.ts';
@@ -22,7 +22,7 @@ import { checkProvenance, withProvenance } from './provenance.ts';
 import { withoutReferrers } from './referrers.ts';
 import { writtenResponse } from './respond.ts';
 import { rewrittenLinks } from './rewritten-links.ts';
-import { type PlannedEntry, transactionPlan } from './transaction-plan.ts';
+import { inEntry, type PlannedEntry, transactionPlan } from './transaction-plan.ts';
 import { checkReads, matchedEntry, readEntry } from './transaction-reads.ts';
 
 /** The most issues of a refused transaction. */
@@ -119,12 +119,19 @@ const writtenEntry = (
   return responseEntry(server, budget.fitted(writtenResponse(server, first, write.resource, preferences.return)));
 };
 
+/** An entry that its sender may not send by itself makes the whole fail before anything is looked at. */
+const checkEntry = (server: FhirServer, { request }: RequestEntry): void => {
+  const [path = ''] = urlBelowBase(request.url ?? '', server.baseUrl).split('?');
+  server.checkPermitted({ method: request.method ?? '', path: path.replace(/\/$/, '') });
+};
+
 export const transaction = async (
   server: FhirServer,
   request: FhirRequest,
   entries: readonly RequestEntry[],
 ): Promise<FhirResponse> => {
   const { limits } = server;
+  for (const entry of entries) await inEntry(entry, () => checkEntry(server, entry));
   const preferences = preferencesOf(request);
   checkProvenance(server, request);
   const ids = entries.map(() => server.newId());

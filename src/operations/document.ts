@@ -7,6 +7,7 @@
 import { instantText } from '../fhir/date-time.ts';
 import { FhirError, gone, invalid, issue, notFound, tooCostly } from '../fhir/fhir-error.ts';
 import { parseJson } from '../fhir/json-text.ts';
+import { localReferences } from '../fhir/local-references.ts';
 import { referenceText } from '../fhir/reference.ts';
 import { stampedText } from '../fhir/resource-text.ts';
 import { answerTooLarge, bytesBeside } from '../interactions/answer-bytes.ts';
@@ -16,7 +17,7 @@ import { entityTag, versionPath } from '../interactions/respond.ts';
 import type { OperationTarget } from '../interactions/route.ts';
 import type { Version } from '../store/store.ts';
 import { booleanOf, checkNames, type GivenParameter, givenParameters, singleOf } from './parameters.ts';
-import { localReferences, readAll } from './referenced.ts';
+import { readAll } from './referenced.ts';
 
 const storedComposition = async ({ store }: FhirServer, id: string): Promise<Version> => {
   const composition = await store.read({ type: 'Composition', id });

@@ -1,4 +1,5 @@
 /** All operations of the server, for the dispatch and for the CapabilityStatement. */
+import { ADMINISTRATION, operating, reading, type ScopedRule, searching, writing } from '../access/access-rule.ts';
 import type { Operation } from '../interactions/route.ts';
 import { docref } from './docref.ts';
 import { document } from './document.ts';
@@ -13,11 +14,14 @@ import { validate } from './validate.ts';
 
 const BOTH = ['GET', 'POST'] as const;
 
+const DOCUMENT: ScopedRule = { ...operating('r'), searches: ['r'] };
+
 export const OPERATIONS: readonly Operation[] = [
   {
     name: 'everything',
     types: ['Patient'],
     levels: ['type', 'instance'],
+    access: { type: operating('s'), instance: operating('r') },
     methods: BOTH,
     isAllOfBase: true,
     run: everything,
@@ -26,16 +30,73 @@ export const OPERATIONS: readonly Operation[] = [
     name: 'docref',
     types: ['DocumentReference'],
     levels: ['type'],
+    access: { type: searching('s') },
     methods: BOTH,
     isAllOfBase: true,
     run: docref,
   },
-  { name: 'lastn', types: ['Observation'], levels: ['type'], methods: BOTH, isAllOfBase: true, run: lastn },
-  { name: 'explain', levels: ['system', 'type'], methods: BOTH, run: explain },
-  { name: 'validate', levels: ['type', 'instance'], methods: BOTH, run: validate },
-  { name: 'meta', levels: ['system', 'type', 'instance'], methods: BOTH, isAllOfBase: true, run: meta },
-  { name: 'meta-add', levels: ['instance'], methods: ['POST'], isAllOfBase: true, run: metaAdd },
-  { name: 'meta-delete', levels: ['instance'], methods: ['POST'], isAllOfBase: true, run: metaDelete },
-  { name: 'document', types: ['Composition'], levels: ['type', 'instance'], methods: BOTH, run: document },
-  { name: 'reindex', types: ['SearchParameter'], levels: ['system', 'instance'], methods: BOTH, run: reindex },
+  {
+    name: 'lastn',
+    types: ['Observation'],
+    levels: ['type'],
+    access: { type: searching('s') },
+    methods: BOTH,
+    isAllOfBase: true,
+    run: lastn,
+  },
+  {
+    name: 'explain',
+    levels: ['system', 'type'],
+    access: { system: ADMINISTRATION, type: ADMINISTRATION },
+    methods: BOTH,
+    run: explain,
+  },
+  {
+    name: 'validate',
+    levels: ['type', 'instance'],
+    access: { type: operating(), instance: operating('r') },
+    methods: BOTH,
+    run: validate,
+  },
+  {
+    name: 'meta',
+    levels: ['system', 'type', 'instance'],
+    access: { system: searching(), type: searching('s'), instance: reading('r') },
+    methods: BOTH,
+    isAllOfBase: true,
+    run: meta,
+  },
+  {
+    name: 'meta-add',
+    levels: ['instance'],
+    access: { instance: writing('u') },
+    methods: ['POST'],
+    isAllOfBase: true,
+    run: metaAdd,
+  },
+  {
+    name: 'meta-delete',
+    levels: ['instance'],
+    access: { instance: writing('u') },
+    methods: ['POST'],
+    isAllOfBase: true,
+    run: metaDelete,
+  },
+  {
+    name: 'document',
+    types: ['Composition'],
+    levels: ['type', 'instance'],
+    // Its parts are read, whatever finds them.
+    access: { type: DOCUMENT, instance: DOCUMENT },
+    methods: BOTH,
+    run: document,
+  },
+  {
+    name: 'reindex',
+    types: ['SearchParameter'],
+    levels: ['system', 'instance'],
+    access: { system: ADMINISTRATION, instance: ADMINISTRATION },
+    methods: BOTH,
+    run: reindex,
+  },
 ];

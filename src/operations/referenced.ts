@@ -1,29 +1,11 @@
 /** The resources that others refer to by literal references, found in their texts. */
-import { stringEnd } from '../fhir/json-text.ts';
-import { parseReference, type Reference, referenceText } from '../fhir/reference.ts';
+import { localReferences } from '../fhir/local-references.ts';
+import { type Reference, referenceText } from '../fhir/reference.ts';
 import type { FhirServer } from '../interactions/fhir-request.ts';
 import type { Related, Version } from '../store/store.ts';
 
 /** The most ids of one search. */
 const IDS = 500;
-
-/** In compact JSON. Inside of a string its quotes would be escaped, so each is a key. */
-const KEY = '"reference":"';
-
-/** The resources of this server that a resource refers to, each once. */
-export const localReferences = (text: string, baseUrl: string): Reference[] => {
-  const found = new Map<string, Reference>();
-  for (let at = text.indexOf(KEY); at >= 0; at = text.indexOf(KEY, at)) {
-    const start = at + KEY.length - 1;
-    at = stringEnd(text, start);
-    const parsed = parseReference(JSON.parse(text.slice(start, at)), baseUrl);
-    if (parsed?.kind === 'local') {
-      const reference = { type: parsed.type, id: parsed.id };
-      found.set(referenceText(reference), reference);
-    }
-  }
-  return [...found.values()];
-};
 
 /** What was found; `isOverBytes` says whether there is more that did not fit into the bytes. */
 interface ReadAll {

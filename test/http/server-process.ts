@@ -16,7 +16,13 @@ export interface ServerProcess {
 /** Starts a server on a free port, with the given environment and no other CONSILIUM variables. */
 export const startServerProcess = (t: Test, environment: Readonly<Record<string, string>>): ServerProcess => {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CONSILIUM_'));
-  const env = { ...Object.fromEntries(inherited), CONSILIUM_PORT: '0', CONSILIUM_LOG_LEVEL: 'warn', ...environment };
+  const env = {
+    ...Object.fromEntries(inherited),
+    CONSILIUM_PORT: '0',
+    CONSILIUM_LOG_LEVEL: 'warn',
+    CONSILIUM_ACCESS: 'open',
+    ...environment,
+  };
   const child = spawn(process.execPath, [SERVER], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   t.teardown(() => child.kill('SIGKILL'));
   let stdout = '';

@@ -92,6 +92,8 @@ export const startTestServer = async (
   const config = readConfig({
     CONSILIUM_PORT: '0',
     CONSILIUM_LOG_LEVEL: 'silent',
+    // Most tests are about FHIR; those about access say so.
+    CONSILIUM_ACCESS: 'open',
     CONSILIUM_STORE_KEY: '5'.repeat(64),
     CONSILIUM_DATA: folder,
     ...storeEnvironment(t, folder),

@@ -26,6 +26,7 @@ const openServer = async (t: Test): Promise<PatchingServer> => {
   const config = readConfig({
     CONSILIUM_PORT: '0',
     CONSILIUM_LOG_LEVEL: 'silent',
+    CONSILIUM_ACCESS: 'open',
     CONSILIUM_STORE_KEY: '5'.repeat(64),
     CONSILIUM_DATA: temporaryFolder(t),
   });

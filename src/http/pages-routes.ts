@@ -1,0 +1,108 @@
+/** The pages for people: sign-in, approval, and their own. Without script, and with a strict policy of what they may load. */
+import cookie from '@fastify/cookie';
+import formBody from '@fastify/formbody';
+import helmet from '@fastify/helmet';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { errorUri } from '../auth/authorize/answer.ts';
+import { RefusedRequest, UnknownApp } from '../auth/authorize/check-request.ts';
+import { OAuthError } from '../auth/oauth-error.ts';
+import { FederationRefused } from '../auth/users/federation.ts';
+import type { FhirError } from '../fhir/fhir-error.ts';
+import { errorPage } from './pages/message-pages.ts';
+import { authorizeRoutes } from './pages/routes/authorize-routes.ts';
+import { manageRoutes } from './pages/routes/manage-routes.ts';
+import { signInRoutes } from './pages/routes/sign-in-routes.ts';
+import { PageProblem, type PageServer, rootOf, sendPage, sendTo } from './pages/routes/visit.ts';
+import { createVisitors } from './pages/routes/visitors.ts';
+import { STYLE } from './pages/style.ts';
+import { wordsFor } from './pages/words/choose-words.ts';
+import type { Words } from './pages/words/en.ts';
+import { type RateLimitOptions, registerRateLimit } from './rate-limit.ts';
+
+export interface PagesOptions extends RateLimitOptions {
+  /** There once the server knows its own url. */
+  readonly pages: Promise<PageServer>;
+  /** Whether the server's own url is https. */
+  readonly isHttps: boolean;
+  /** Logs an error that was not foreseen, and gives the one that the client gets to see in its place. */
+  visibleError(request: FastifyRequest, error: unknown): FhirError;
+}
+
+/** Forms of pages are small; an authorization request may have thousands of characters. */
+const BODY_BYTES = 100_000;
+
+const STYLE_SECONDS = 365 * 86_400;
+
+/** What is to be said of an error, and with which status; `detail` is for developers. */
+interface Told {
+  readonly status: number;
+  readonly text: string;
+  readonly detail?: string;
+}
+
+const UNKNOWN_APP = {
+  'unknown-client': (words: Words) => words.unknownClient,
+  'unknown-redirect': (words: Words) => words.unknownRedirect,
+  malformed: (words: Words) => words.malformedRequest,
+};
+
+const toldOf = (error: unknown, words: Words, visible: () => FhirError): Told => {
+  if (error instanceof PageProblem) return { status: error.status, text: error.text(words) };
+  if (error instanceof UnknownApp) return { status: 400, text: UNKNOWN_APP[error.problem](words) };
+  if (error instanceof FederationRefused) {
+    const status = error.problem === 'unreachable' ? 502 : 403;
+    return { status, text: words.refusedSignIn[error.problem] };
+  }
+  if (error instanceof OAuthError) {
+    const { status, description } = error;
+    if (status === 429) return { status, text: words.tooMany };
+    return status === 503
+      ? { status, text: words.busy }
+      : { status, text: words.malformedRequest, detail: description };
+  }
+  const { status, message } = visible();
+  if (status < 500) return { status, text: words.malformedRequest, detail: message };
+  return { status, text: status === 503 ? words.busy : words.failed(message.split(' ').at(-1) ?? '') };
+};
+
+export const pagesRoutes = async (app: FastifyInstance, options: PagesOptions): Promise<void> => {
+  const { pages, isHttps, visibleError } = options;
+  app.register(cookie);
+  app.register(formBody, {
+    bodyLimit: BODY_BYTES,
+    parser: (text) => [...new URLSearchParams(text)] as unknown as Record<string, unknown>,
+  });
+  app.register(helmet, {
+    // Each page has its own.
+    contentSecurityPolicy: false,
+    frameguard: { action: 'deny' },
+    referrerPolicy: { policy: 'no-referrer' },
+    hsts: isHttps,
+    // An app may open us in a window of its own, and wait for that to come back to it.
+    crossOriginOpenerPolicy: false,
+  });
+  registerRateLimit(app, options);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', 'no-store');
+  });
+  app.setErrorHandler(async (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const { auth } = await pages;
+    if (error instanceof RefusedRequest) return sendTo({ reply }, errorUri(auth, error.address, error.error));
+    if (error instanceof OAuthError) reply.headers(error.headers);
+    const words = wordsFor([], request.headers['accept-language']);
+    const { status, text, detail } = toldOf(error, words, () => visibleError(request, error));
+    return sendPage({ reply, words, root: rootOf(auth) }, errorPage(words, text, detail), {}, status);
+  });
+  app.after(() => {
+    app.get('/auth/style.css', (_request, reply) =>
+      reply
+        .header('cache-control', `public, max-age=${STYLE_SECONDS}, immutable`)
+        .type('text/css; charset=utf-8')
+        .send(STYLE),
+    );
+    const visitors = createVisitors(() => pages);
+    authorizeRoutes(app, visitors);
+    signInRoutes(app, visitors);
+    manageRoutes(app, visitors);
+  });
+};

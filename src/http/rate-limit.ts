@@ -1,0 +1,56 @@
+/** How often one client at one address may try: for endpoints where secrets are guessed, and signatures verified. */
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { OAuthError } from '../auth/oauth-error.ts';
+
+export interface RateLimitOptions {
+  /** Requests a minute. */
+  readonly rateLimit: number;
+  addressOf(request: FastifyRequest): string;
+}
+
+/** What is remembered at once. */
+const REMEMBERED = 20_000;
+const LONGEST_NAME = 100;
+
+/** The client that a JWT claims to be of; nothing has been verified. */
+const claimedBy = (assertion: string): string => {
+  try {
+    const claims = JSON.parse(Buffer.from(assertion.split('.')[1] ?? '', 'base64url').toString()) as { iss?: unknown };
+    return typeof claims.iss === 'string' ? claims.iss : '';
+  } catch {
+    return '';
+  }
+};
+
+type Pairs = readonly (readonly [string, string])[];
+
+const valueIn = (pairs: Pairs, name: string): string | undefined => pairs.find(([each]) => each === name)?.[1];
+
+/** The client that a request says it is of. */
+const clientOf = ({ body, query, headers }: FastifyRequest): string => {
+  const basic = /^Basic +([^ ]+)/i.exec(headers.authorization ?? '')?.[1];
+  if (basic !== undefined) return Buffer.from(basic, 'base64').toString().split(':')[0] ?? '';
+  const pairs = Array.isArray(body) ? (body as Pairs) : [];
+  const assertion = valueIn(pairs, 'client_assertion');
+  const asked = (query as Record<string, unknown> | undefined)?.['client_id'];
+  const named = valueIn(pairs, 'client_id') ?? (typeof asked === 'string' ? asked : '');
+  return assertion === undefined ? named : claimedBy(assertion);
+};
+
+/** Limits the routes of `app` whose configuration has `RATE_LIMITED`. */
+export const registerRateLimit = (app: FastifyInstance, { rateLimit: max, addressOf }: RateLimitOptions): void => {
+  app.register(rateLimit, {
+    global: false,
+    hook: 'preHandler',
+    max,
+    timeWindow: '1 minute',
+    cache: REMEMBERED,
+    keyGenerator: (request) => `${addressOf(request)} ${clientOf(request).slice(0, LONGEST_NAME)}`,
+    errorResponseBuilder: (_request, { after }) =>
+      new OAuthError(429, 'temporarily_unavailable', `There were too many requests; try again in ${after}`),
+  });
+};
+
+/** The configuration of a route that is limited. */
+export const RATE_LIMITED = { rateLimit: {} };
