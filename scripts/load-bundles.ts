@@ -2,6 +2,7 @@
  * Pushes files of FHIR to a server: `npm run load -- <files or folders>`. See `--help`.
  */
 import { parseArgs } from 'node:util';
+import { createTokenSource } from '../src/commands/backend-token.ts';
 import { createFhirClient } from './load-bundles/fhir-client.ts';
 import { type LoadEnd, load } from './load-bundles/load.ts';
 import { type Snapshot, startProgress } from './load-bundles/progress.ts';
@@ -22,6 +23,10 @@ Options
   --concurrency N    how many requests are under way at a time (default 4)
   --attempts N       how often one request is tried when the server is busy (429, 503) or not there (default 10)
   --timeout SECONDS  how long the server may be silent before the connection counts as broken (default 300)
+  --token TOKEN      an access token; or
+  --client ID        a backend client, which gets its tokens by itself, with
+  --key FILE         its private key (a JWK, a JWK set or PEM), and
+  --scope SCOPES     what it asks for (default "system/*.cruds")
   --refused FILE     where refused entries are written, one JSON line an entry: file, line, entry (its index in the
                      Bundle), fullUrl, type, id, fate, status, outcome (default refused-<time>.ndjson here; made only
                      when something is refused)
@@ -41,6 +46,7 @@ interface Options {
   readonly attempts: number;
   readonly timeoutSeconds: number;
   readonly refused: string;
+  readonly token?: () => Promise<string>;
 }
 
 const SIGNAL_STATUS = { SIGINT: 130, SIGTERM: 143 };
@@ -60,6 +66,22 @@ const integer = (option: string, text: string, most: number): number => {
   throw new Error(`--${option}: '${text}' is not a whole number from 1 to ${most}`);
 };
 
+interface Credentials {
+  readonly token?: string;
+  readonly client?: string;
+  readonly key?: string;
+  readonly scope?: string;
+}
+
+/** Where requests have their tokens from, if they have any. Throws an Error with a sentence. */
+const tokenSource = (base: string, { token, client, key, scope }: Credentials): (() => Promise<string>) | undefined => {
+  if (token !== undefined && client !== undefined) throw new Error('Give --token or --client, not both');
+  if (token !== undefined) return async () => token;
+  if (client === undefined && key === undefined) return undefined;
+  if (client === undefined || key === undefined) throw new Error('--client and --key are given together');
+  return createTokenSource({ base, client, key, scope: scope ?? 'system/*.cruds' });
+};
+
 /** The options of the command line, or undefined if it asks for help. Throws an Error with a sentence. */
 const commandLine = (args: readonly string[], now: Date): Options | undefined => {
   const { values, positionals } = parseArgs({
@@ -71,14 +93,21 @@ const commandLine = (args: readonly string[], now: Date): Options | undefined =>
       attempts: { type: 'string', default: '10' },
       timeout: { type: 'string', default: '300' },
       refused: { type: 'string', default: `refused-${now.toISOString().replace(/[:.]/g, '-')}.ndjson` },
+      token: { type: 'string' },
+      client: { type: 'string' },
+      key: { type: 'string' },
+      scope: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return undefined;
   if (positionals.length === 0) throw new Error('Name the files or folders to push; --help says more');
+  const base = baseOf(values.base);
+  const token = tokenSource(base, values);
   return {
     paths: positionals,
-    base: baseOf(values.base),
+    base,
+    ...(token === undefined ? {} : { token }),
     concurrency: integer('concurrency', values.concurrency, 256),
     attempts: integer('attempts', values.attempts, 1_000),
     timeoutSeconds: integer('timeout', values.timeout, 86_400),
@@ -115,7 +144,15 @@ const conclude = (files: number, end: LoadEnd, report: Report, seconds: number, 
   return report.counts.refused + report.counts.unknown + end.unsentFiles > 0 ? 1 : 0;
 };
 
-const run = async ({ paths, base, concurrency, attempts, timeoutSeconds, refused }: Options): Promise<number> => {
+const run = async ({
+  paths,
+  base,
+  concurrency,
+  attempts,
+  timeoutSeconds,
+  refused,
+  token,
+}: Options): Promise<number> => {
   const startMs = performance.now();
   const seconds = (): number => (performance.now() - startMs) / 1000;
   const files = await sourceFiles(paths);
@@ -130,7 +167,13 @@ const run = async ({ paths, base, concurrency, attempts, timeoutSeconds, refused
   const progress = startProgress(process.stderr, snapshot);
   const stop = new AbortController();
   const kill = new AbortController();
-  const client = createFhirClient({ base, connections: concurrency, timeoutSeconds, signal: kill.signal });
+  const client = createFhirClient({
+    base,
+    connections: concurrency,
+    timeoutSeconds,
+    signal: kill.signal,
+    ...(token === undefined ? {} : { token }),
+  });
   const signals = watchSignals(
     () => {
       progress.print('Stopping: waiting for the requests under way; Ctrl-C again ends them');

@@ -9,11 +9,13 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
+const STARTS_SERVER = /startTest(?:Auth)?Server/;
+
 /** Tests that start a server and speak to it. */
 const testsThroughHttp = (): string[] =>
   readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .map((name) => join('test', name))
-    .filter((name) => name.endsWith('.test.ts') && readFileSync(join(ROOT, name), 'utf8').includes('startTestServer'))
+    .filter((name) => name.endsWith('.test.ts') && STARTS_SERVER.test(readFileSync(join(ROOT, name), 'utf8')))
     .sort();
 
 /** Runs tap; the exit status of this process tells if any run failed. */

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /** `npx consilium`: the commands of an operator. `npx consilium --help` lists them. */
 import { Command } from 'commander';
-import { copyCommand } from './copy-command.ts';
+import { registerCommands } from './commands/register-commands.ts';
+import { copyCommand } from './commands/copy.ts';
 import { runCommand } from './operator-errors.ts';
 import { serve } from './serve.ts';
-import { shardCommand } from './shard-command.ts';
+import { shardCommand } from './commands/shard.ts';
 
 const program = new Command('consilium')
   .description('A FHIR R4 server for medical second opinions. The environment configures it, as README lists.')
@@ -33,5 +34,7 @@ program
   .description('print the commands that distribute the collections over the shards of a cluster')
   .option('--apply', 'run them')
   .action((options: { apply?: boolean }) => runCommand(() => shardCommand(options.apply ?? false)));
+
+registerCommands(program);
 
 await program.parseAsync();

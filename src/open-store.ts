@@ -50,6 +50,7 @@ const openMongo = async (url: string, config: StoreConfig): Promise<Store> => {
     url,
     database: DATABASE,
     searchLimits: { milliseconds: config.searchMilliseconds, rows: config.searchRows },
+    readQueue: config.searchQueue,
     transactionGate: { concurrent: config.transactions, queue: config.transactionQueue },
     transactionLimits: { entries: config.transactionEntries, bytes: config.transactionBytes },
     deadlineMilliseconds: config.storeMilliseconds,

@@ -42,6 +42,7 @@ const spawnServer = ({ dataFolder, environment = {}, program = SERVER, killAfter
       CONSILIUM_PORT: '0',
       CONSILIUM_STORE_KEY: KEY,
       CONSILIUM_LOG_LEVEL: 'warn',
+      CONSILIUM_ACCESS: 'open',
       ...environment,
     },
   });

@@ -33,6 +33,8 @@ export interface FhirClientOptions {
   readonly timeoutSeconds: number;
   /** Ends the requests under way. */
   readonly signal: AbortSignal;
+  /** Gives an access token; without it requests have none. */
+  readonly token?: () => Promise<string>;
 }
 
 const timeoutError = (seconds: number): Error =>
@@ -44,14 +46,20 @@ const timeoutError = (seconds: number): Error =>
  *
  * @see https://hl7.org/fhir/R4/http.html#ops
  */
-export const createFhirClient = ({ base, connections, timeoutSeconds, signal }: FhirClientOptions): FhirClient => {
+export const createFhirClient = ({
+  base,
+  connections,
+  timeoutSeconds,
+  signal,
+  token,
+}: FhirClientOptions): FhirClient => {
   const target = urlToHttpOptions(new URL(base));
   const isSecure = target.protocol === 'https:';
   const transport = isSecure ? https : http;
   const agent = new transport.Agent({ keepAlive: true, maxSockets: connections });
   const root = (target.path ?? '').replace(/\/$/, '');
 
-  const requestOptions = (push: Push): http.RequestOptions => ({
+  const requestOptions = (push: Push, accessToken: string | undefined): http.RequestOptions => ({
     ...target,
     agent,
     method: push.method,
@@ -63,11 +71,12 @@ export const createFhirClient = ({ base, connections, timeoutSeconds, signal }: 
       'content-type': 'application/fhir+json',
       'content-length': push.body.length,
       prefer: 'return=minimal',
+      ...(accessToken === undefined ? {} : { authorization: `Bearer ${accessToken}` }),
     },
     signal,
   });
 
-  const send = (push: Push): Promise<Answer | Failure> =>
+  const exchange = (push: Push, accessToken: string | undefined): Promise<Answer | Failure> =>
     new Promise((resolve) => {
       let stage: Failure['stage'] = 'unconnected';
       let answer: Answer | undefined;
@@ -79,7 +88,7 @@ export const createFhirClient = ({ base, connections, timeoutSeconds, signal }: 
         if (early !== undefined && early.status >= 400) resolve(early);
         else resolve({ kind: 'failure', code: error.code ?? 'unknown', message: error.message, stage });
       };
-      const request = transport.request(requestOptions(push));
+      const request = transport.request(requestOptions(push, accessToken));
       const connected = (): void => {
         if (stage === 'unconnected') stage = 'unsent';
       };
@@ -100,6 +109,14 @@ export const createFhirClient = ({ base, connections, timeoutSeconds, signal }: 
       });
       request.end(push.body);
     });
+
+  const send = async (push: Push): Promise<Answer | Failure> => {
+    try {
+      return await exchange(push, await token?.());
+    } catch (error) {
+      return { kind: 'failure', code: 'no token', message: (error as Error).message, stage: 'unconnected' };
+    }
+  };
 
   return { send, close: () => agent.destroy() };
 };

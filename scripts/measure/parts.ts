@@ -43,7 +43,7 @@ const inGroups = <T>(items: readonly T[], size: number): T[][] =>
 
 /** `folder` is for a store that is thrown away. */
 export const measuredParts = async (folder: string, count: number): Promise<Parts> => {
-  const config = readConfig({ CONSILIUM_DATA: folder, CONSILIUM_STORE_KEY: 'ab'.repeat(32) });
+  const config = readConfig({ CONSILIUM_DATA: folder, CONSILIUM_STORE_KEY: 'ab'.repeat(32), CONSILIUM_ACCESS: 'open' });
   const store = await openSqliteStore({
     path: join(folder, 'parts.db'),
     key: config.storeKey,

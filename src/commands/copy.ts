@@ -1,11 +1,11 @@
 /** `npx consilium copy --from STORE --to STORE`. */
 import { SingleBar } from 'cli-progress';
-import { readConfig } from './config.ts';
-import { type CopyProgress, copyStore } from './copying/copy-store.ts';
-import { loadSearchParameters } from './definitions/search-parameters.ts';
-import { loadStructures } from './definitions/structures.ts';
-import { openStoreAt } from './open-store.ts';
-import { createExtractor } from './search/extract.ts';
+import { readConfig } from '../config.ts';
+import { type CopyProgress, copyStore } from '../copying/copy-store.ts';
+import { loadSearchParameters } from '../definitions/search-parameters.ts';
+import { loadStructures } from '../definitions/structures.ts';
+import { openStoreAt } from '../open-store.ts';
+import { createExtractor } from '../search/extract.ts';
 
 const PHASES: Readonly<Record<CopyProgress['phase'], string>> = {
   numbers: 'numbers',
