@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** `npx consilium`: the commands of an operator. `npx consilium --help` lists them. */
 import { Command } from 'commander';
-import { registerCommands } from './commands/register-commands.ts';
 import { copyCommand } from './commands/copy.ts';
+import { registerCommands } from './commands/register-commands.ts';
+import { shardCommand } from './commands/shard.ts';
 import { runCommand } from './operator-errors.ts';
 import { serve } from './serve.ts';
-import { shardCommand } from './commands/shard.ts';
 
 const program = new Command('consilium')
   .description('A FHIR R4 server for medical second opinions. The environment configures it, as README lists.')
