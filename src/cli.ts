@@ -9,7 +9,7 @@ import { serve } from './serve.ts';
 
 const program = new Command('consilium')
   .description('A FHIR R4 server for medical second opinions. The environment configures it, as README lists.')
-  .showHelpAfterError();
+  .showHelpAfterError('Add --help for the options.');
 
 program
   .command('serve', { isDefault: true })

@@ -174,6 +174,18 @@ const addressesOf = (name: string, text: string): BlockList => {
 export const isLoopback = (host: string): boolean =>
   host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
+/** What a host is called by who is on the same machine; an address that stands for all is none. */
+const localName = (host: string): string => {
+  const name = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  return isIP(name) === 6 ? `[${name}]` : name;
+};
+
+/** The FHIR base of the server that has this environment, as a command beside it reaches it. Throws ConfigurationError. */
+export const fhirBaseIn = (environment: Readonly<Record<string, string | undefined>> = process.env): string => {
+  const { CONSILIUM_BASE_URL: url, CONSILIUM_HOST: host, CONSILIUM_PORT: port } = readVariables(environment);
+  return `${url?.replace(/\/+$/, '') ?? `http://${localName(host)}:${port}`}/fhir`;
+};
+
 const providersIn = (path: string | undefined): readonly Provider[] => {
   if (path === undefined) return [];
   try {

@@ -1,30 +1,12 @@
 /** The commands of an operator, each as a process of its own. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
 import type { Bundle } from '@medplum/fhirtypes';
 import { type Test, test } from 'tap';
+import { runCommand as run } from './commands/run-command.ts';
 import { absence, dataFiles } from './data/shared-data.ts';
 import { startTestServer, temporaryFolder } from './http/test-server.ts';
 import { temporaryDatabase, WITHOUT_MONGODB } from './store/mongodb/temporary-store.ts';
 
-const CLI = join(import.meta.dirname, '..', 'src', 'cli.ts');
-/** As that of the test server. */
-const KEY = '5'.repeat(64);
 const EMBEDDED = { CONSILIUM_STORE: 'sqlite' };
-
-const run = async (options: readonly string[], environment: Readonly<Record<string, string>> = {}) => {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CONSILIUM_'));
-  const env = { ...Object.fromEntries(inherited), CONSILIUM_STORE_KEY: KEY, ...environment };
-  const child = spawn(process.execPath, [CLI, ...options], { env });
-  const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) => {
-    let text = '';
-    for await (const chunk of stream) text += chunk;
-    return text;
-  });
-  const [code] = await once(child, 'close');
-  return { code: code as number, stdout: (await stdout) ?? '', stderr: (await stderr) ?? '' };
-};
 
 /** A store with resources of two versions, a deletion and a reference, in its folder. */
 const filledFolder = async (t: Test): Promise<string> => {

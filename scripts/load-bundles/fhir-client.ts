@@ -13,11 +13,11 @@ export interface Answer {
 
 export interface Failure {
   readonly kind: 'failure';
-  /** Node's code, such as `ECONNREFUSED`. */
+  /** Node's code, such as `ECONNREFUSED`; `BUSY` if the server had no token to give just then. */
   readonly code: string;
   readonly message: string;
   /** After `sent` the server has the whole request and may have done it; before that it cannot have. */
-  readonly stage: 'unconnected' | 'unsent' | 'sent';
+  readonly stage: 'without token' | 'unconnected' | 'unsent' | 'sent';
 }
 
 export interface FhirClient {
@@ -114,7 +114,8 @@ export const createFhirClient = ({
     try {
       return await exchange(push, await token?.());
     } catch (error) {
-      return { kind: 'failure', code: 'no token', message: (error as Error).message, stage: 'unconnected' };
+      const { message, cause } = error as Error & { readonly cause?: { readonly code?: string } };
+      return { kind: 'failure', code: cause?.code ?? 'unknown', message, stage: 'without token' };
     }
   };
 

@@ -29,7 +29,7 @@ const place = ({ source: { file, line } }: Push): string => (line === null ? fil
 
 /** Whether no attempt reached the server, or the user ended it before it was sent: then it is neither stored nor refused. */
 const isNeverSent = ({ stage, code }: Failure): boolean =>
-  stage === 'unconnected' || (stage === 'unsent' && code === 'ABORT_ERR');
+  stage === 'without token' || stage === 'unconnected' || (stage === 'unsent' && code === 'ABORT_ERR');
 
 /** Pushes `files`, each read when its turn comes. */
 export const load = async (options: LoadOptions): Promise<LoadEnd> => {
@@ -42,7 +42,8 @@ export const load = async (options: LoadOptions): Promise<LoadEnd> => {
   const onWait = (push: Push, reason: string): void => print(`${place(push)}: ${reason}`);
 
   const giveUp = (failure: Failure, count: number): void => {
-    unreachableReason ??= `The server cannot be reached: ${failure.message || failure.code} (${counted(count, 'attempt', 'attempts')})`;
+    const what = failure.stage === 'without token' ? 'There is no token' : 'The server cannot be reached';
+    unreachableReason ??= `${what}: ${failure.message || failure.code} (${counted(count, 'attempt', 'attempts')})`;
     unreachable.abort();
   };
 

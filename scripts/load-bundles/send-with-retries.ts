@@ -20,6 +20,7 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 
 /** Errors that pass: a server that restarts, a network that comes back. A wrong certificate does not. */
 const PASSING = new Set([
+  'BUSY',
   'EAI_AGAIN',
   'ECONNABORTED',
   'ECONNREFUSED',
@@ -59,6 +60,7 @@ const retryReason = (push: Push, result: Answer | Failure): string | undefined =
   }
   if (!PASSING.has(result.code)) return undefined;
   if (result.stage === 'sent' && !isRepeatable) return undefined;
+  if (result.stage === 'without token') return `there is no token yet (${result.code})`;
   return result.stage === 'unconnected' ? `no connection (${result.code})` : `the connection broke (${result.code})`;
 };
 

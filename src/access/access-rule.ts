@@ -19,10 +19,12 @@ export interface ScopedRule {
 }
 
 /** `anyone`: also without a token. `administrator`: who runs the server, and sees its store as it is. */
-export type AccessRule = { readonly who: 'anyone' } | { readonly who: 'administrator' } | ScopedRule;
+export type AccessRule = { readonly who: 'anyone' | 'administrator' | 'unlimited' } | ScopedRule;
 
 export const PUBLIC: AccessRule = { who: 'anyone' };
 export const ADMINISTRATION: AccessRule = { who: 'administrator' };
+/** For a client that may do everything with all resources: what it tells depends on all of them. */
+export const WHOLE_STORE: AccessRule = { who: 'unlimited' };
 
 /** The rule of what reads or searches, and needs these for the type of its url. */
 export const reading = (...needs: readonly Letter[]): ScopedRule => ({

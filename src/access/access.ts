@@ -19,13 +19,16 @@ const everything = (level: ResourceScope['level']): ResourceScope => ({
   text: `${level}/*.cruds`,
 });
 
-/** Who runs the server: an operator, or a client that may do everything with everything. */
-const isAdministrator = ({ user, reach, scopes }: Actor): boolean => {
-  if (user !== undefined) return user.role === 'operator';
+/** A client that may do everything with everything. */
+const isUnlimited = ({ user, reach, scopes }: Actor): boolean => {
+  if (user !== undefined) return false;
   const isWhole = ({ level, type, letters, parameters }: ResourceScope): boolean =>
     level === 'system' && type === '*' && letters.size === LETTERS.length && parameters.length === 0;
   return reach.kind === 'all' && reach.types === undefined && scopes.some(isWhole);
 };
+
+/** Who runs the server. */
+const isAdministrator = (actor: Actor): boolean => actor.user?.role === 'operator' || isUnlimited(actor);
 
 /**
  * Gives the store that a caller gets by a rule; `type` is that of the url. Throws a FhirError 401 without a token, 403
@@ -41,9 +44,11 @@ export const createAccess = (
   return (rule, type) => {
     if (rule.who === 'anyone') return store;
     if (visit === undefined) throw tokenMissing(baseUrl);
-    if (rule.who === 'administrator') {
-      if (isAdministrator(visit.actor)) return store;
-      throw forbidden('This is for operators, and for clients that may do everything with all resources');
+    if (rule.who !== 'token') {
+      const isAsked = rule.who === 'administrator' ? isAdministrator : isUnlimited;
+      if (isAsked(visit.actor)) return store;
+      const others = rule.who === 'administrator' ? 'operators, and for ' : '';
+      throw forbidden(`This is for ${others}clients that may do everything with all resources`);
     }
     const missing = rule.needs.filter((letter) => type !== undefined && limitsOf(visit, type, [letter]) === 'unscoped');
     if (missing.length > 0) throw scopeMissing(baseUrl, visit.actor, type ?? '*', missing);

@@ -25,12 +25,14 @@ import {
 } from '../store/store.ts';
 import type { ScopedRule } from './access-rule.ts';
 import type { AccessServer, Visit } from './access-server.ts';
+import type { Actor } from './actor.ts';
 import { type Judged, judgedVersion } from './candidate.ts';
 import { isVersionWithin } from './guard-versions.ts';
 import { type Limits, limitsOf, visibleLimits } from './limits.ts';
 import { narrowedQuery } from './narrow-query.ts';
 import { scopeMissing } from './refusals.ts';
 import { type Beside, isWithin } from './visible.ts';
+import { checkReferences } from './written-references.ts';
 
 type Saving = Extract<Write, { kind: 'create' | 'update' }>;
 type Deleting = Extract<Write, { kind: 'delete' }>;
@@ -41,6 +43,8 @@ interface Permitted {
   readonly expected: readonly Expectation[];
   /** Whether the version is one that was looked at here, and not one that the caller named. */
   readonly isPinned: boolean;
+  /** Whether its writer may not read what it makes of the resource. */
+  readonly isHidden?: boolean;
 }
 
 /** Each try fails only if another commit went through. */
@@ -80,6 +84,13 @@ const judgedWrite = (server: AccessServer, { resource, entries }: Saving, source
   };
 };
 
+/** Search parameters are indexed and offered for everybody's records. */
+const checkShared = ({ reach }: Actor, write: Write): void => {
+  const { type } = 'resource' in write ? write.resource : write.reference;
+  if (type === 'SearchParameter' && reach.kind !== 'all')
+    throw forbidden('Search parameters are for all records: they are defined by who reaches everything');
+};
+
 /** Judges the writes of one commit. */
 const createJudge = (visit: Visit, beside: Beside) => {
   const { server, actor } = visit;
@@ -92,9 +103,17 @@ const createJudge = (visit: Visit, beside: Beside) => {
     return limits;
   };
 
-  const checkWritten = async (limits: Limits, write: Saving, source: string | undefined): Promise<void> => {
+  const checkWritten = async (
+    limits: Limits,
+    write: Saving,
+    source: string | undefined,
+    before?: Version,
+  ): Promise<void> => {
     if (limits === 'everything') return;
-    if (!(await isWithin(visit, limits, judgedWrite(server, write, source), beside))) throw outside(write.resource);
+    const { resource } = write;
+    const judged = judgedWrite(server, write, source);
+    if (!(await isWithin(visit, limits, judged, beside))) throw outside(resource);
+    await checkReferences(visit, limits, { resource, judged, before }, beside);
   };
 
   /** What is there must be within the limits; what is seen, and must not be changed, is not hidden. */
@@ -123,12 +142,16 @@ const createJudge = (visit: Visit, beside: Beside) => {
   const updated = async (write: Extract<Saving, { kind: 'update' }>): Promise<Permitted> => {
     const { type, id } = write.resource;
     const limits = scoped(type, 'u');
-    if (limits === 'everything' && limitsOf(visit, type, ['c']) === 'everything') return permitted(write);
+    const readable = limitsOf(visit, type, ['r', 's']);
+    const isWhole = limits === 'everything' && limitsOf(visit, type, ['c']) === 'everything';
+    if (isWhole && typeof readable === 'string') return { ...permitted(write), isHidden: readable === 'unscoped' };
     const current = await server.store.read({ type, id });
     if (current === undefined || current.isDeleted) return createdByUpdate(write, limits, current);
     await checkThere(limits, current);
-    await checkWritten(limits, write, current.source ?? organization);
-    return pinned(write, current);
+    const source = current.source ?? organization;
+    await checkWritten(limits, write, source, current);
+    const isHidden = !(await isWithin(visit, readable, judgedWrite(server, write, source), beside));
+    return { ...pinned(write, current), isHidden };
   };
 
   const deleted = async (write: Deleting): Promise<Permitted> => {
@@ -154,6 +177,7 @@ const createJudge = (visit: Visit, beside: Beside) => {
 
   return async (write: Write): Promise<Permitted> => {
     await checkRequired(write);
+    checkShared(actor, write);
     switch (write.kind) {
       case 'create':
         return created(write);
@@ -223,10 +247,11 @@ export const guardedCommit = async (
     const conditions: Expectation[] = [];
     for (const each of expected) conditions.push(...(await narrowedExpectation(visit, each, rule)));
     try {
-      return await store.commit(
+      const written = await store.commit(
         judged.map(({ write }) => write),
         [...conditions, ...judged.flatMap((each) => each.expected)],
       );
+      return written.map((one, position) => (judged[position]?.isHidden ? { ...one, isHidden: true } : one));
     } catch (error) {
       const isOvertaken = error instanceof RefusedWrite && error.status === 412 && judged[error.position]?.isPinned;
       // Who has conditions of its own resolves them anew.

@@ -3,6 +3,7 @@
  * in reads and histories, in searches and their totals, in includes, chains and conditions.
  */
 import { type FhirError, forbidden } from '../fhir/fhir-error.ts';
+import type { SearchQuery } from '../search/search-query.ts';
 import type { Explanation, Store } from '../store/store.ts';
 import type { ScopedRule } from './access-rule.ts';
 import type { Visit } from './access-server.ts';
@@ -37,6 +38,12 @@ export const guardStore = (visit: Visit, rule: ScopedRule): Store => {
     search: async (query) => {
       const narrowed = await narrowedQuery(visit, query, searches, isSilent);
       return narrowed === undefined ? { items: [], orderedBy: [] } : store.search(narrowed);
+    },
+    findEach: async (queries) => {
+      const narrowed: (SearchQuery | undefined)[] = [];
+      for (const query of queries) narrowed.push(await narrowedQuery(visit, query, searches, isSilent));
+      const found = (await store.findEach(narrowed.filter((query) => query !== undefined))).values();
+      return narrowed.map((query) => (query === undefined ? [] : (found.next().value ?? [])));
     },
     count: async (query) => {
       const narrowed = await narrowedQuery(visit, query, searches, isSilent);

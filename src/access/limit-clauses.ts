@@ -3,12 +3,17 @@ import type { Clause } from '../search/search-query.ts';
 import type { Visit } from './access-server.ts';
 import { joinedClauses } from './joined-clauses.ts';
 import type { Alternative, Limits } from './limits.ts';
-import { referredBy } from './referrals.ts';
+import { provenancesOf, referredBy } from './referrals.ts';
 
 const clausesOf = async (visit: Visit, type: string, alternative: Alternative): Promise<readonly Clause[]> => {
-  const ids = alternative.referredBy.map(async (owners): Promise<Clause> => {
-    const found = await referredBy(visit, owners);
-    return { kind: 'id', values: [...found.values()].filter((each) => each.type === type).map(({ id }) => id) };
+  const { referredBy: referrers, about = [] } = alternative;
+  const sets = [
+    ...referrers.map((owners) => referredBy(visit, owners)),
+    ...about.map((owners) => provenancesOf(visit, owners)),
+  ];
+  const ids = sets.map(async (set): Promise<Clause> => {
+    const found = [...(await set).values()].filter((each) => each.type === type);
+    return { kind: 'id', values: found.map(({ id }) => id) };
   });
   return [...alternative.clauses, ...(await Promise.all(ids))];
 };

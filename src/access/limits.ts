@@ -19,8 +19,12 @@ export interface Alternative {
   readonly clauses: readonly Clause[];
   /** What is in the compartment of one of each of these, and may be seen, must refer to it. */
   readonly referredBy: readonly Owners[];
+  /** Of a Provenance: what it is about is in the compartment of one of each of these, and may be seen. */
+  readonly about?: readonly Owners[];
   /** Of a Binary: it belongs to one of each of these, by what it is in. */
   readonly belongsTo?: readonly Owners[];
+  /** Of a write: of no other patient's compartment but one of each of these may it be. */
+  readonly onlyOf?: readonly Owners[];
 }
 
 /** `unscoped`: no scope is about it. `everything`: all resources of the type. */
@@ -53,23 +57,37 @@ const distinct = <T>(items: readonly T[]): T[] => [
   ...new Map(items.map((item) => [JSON.stringify(item), item])).values(),
 ];
 
-/** What is of these owners; undefined if it cannot be. */
+/** R4 has it in no patient's compartment, though it may be a patient's own, as an implant is. */
+const OF_PATIENTS: Readonly<Record<string, string>> = { Device: 'patient' };
+
+/** What is of these owners; none if it cannot be. */
 const ownedBy = (
   { server }: Visit,
   type: string,
   letter: Letter,
   clauses: readonly Clause[],
   owners: readonly Owners[],
-): Alternative | undefined => {
+): Alternative[] => {
   const isSourced = clauses.some(({ kind }) => kind === 'source');
-  if (type === 'Binary' && (owners.length > 0 || isSourced)) return { clauses, referredBy: [], belongsTo: owners };
-  if (owners.length === 0) return { clauses, referredBy: [] };
+  const isReading = letter === 'r' || letter === 's';
+  if (type === 'Binary' && (owners.length > 0 || isSourced)) return [{ clauses, referredBy: [], belongsTo: owners }];
+  if (owners.length === 0) return [{ clauses, referredBy: [] }];
   if (isInCompartments(server.compartments, type)) {
     const members = owners.map((ids) => compartmentClause(server, patientsOf(ids), type));
-    return { clauses: [...clauses, ...members.flatMap((clause) => clause ?? [])], referredBy: [] };
+    const own = { clauses: [...clauses, ...members.flatMap((clause) => clause ?? [])], referredBy: [] };
+    if (!isReading) return [{ ...own, onlyOf: owners }];
+    // R4 counts only those about the patient as such; but of what the patient sees, the patient may know where it is from.
+    return type === 'Provenance' ? [own, { clauses, referredBy: [], about: owners }] : [own];
   }
   // What belongs to no patient is shown to who may see what refers to it, and changed by nobody for that.
-  return letter === 'r' || letter === 's' ? { clauses, referredBy: owners } : undefined;
+  if (!isReading) return [];
+  const param = OF_PATIENTS[type];
+  if (param === undefined) return [{ clauses, referredBy: owners }];
+  const members = owners.map((ids): Clause => ({ kind: 'reference', param, values: patientsOf(ids) }));
+  return [
+    { clauses: [...clauses, ...members], referredBy: [] },
+    { clauses, referredBy: owners },
+  ];
 };
 
 const permittedBy = (
@@ -77,11 +95,11 @@ const permittedBy = (
   scope: Pick<ResourceScope, 'level' | 'parameters'>,
   type: string,
   letter: Letter,
-): Alternative | undefined => {
+): Alternative[] => {
   const { server, actor } = visit;
   const within = reached(actor, type);
   const own = grantedClauses(server, type, scope.parameters);
-  if (within === undefined || own === undefined) return undefined;
+  if (within === undefined || own === undefined) return [];
   const { patient } = actor.context;
   const launched = scope.level === 'patient' && patient !== undefined ? [[patient]] : [];
   const owners = distinct([...launched, ...within.owners]);
@@ -105,14 +123,14 @@ const scopesFor = ({ actor }: Visit, type: string, letter: Letter): ResourceScop
     (scope) => (scope.type === '*' || scope.type === type) && scope.letters.has(letter) && isOfCaller(scope, actor),
   );
 
-const isEverything = ({ clauses, referredBy, belongsTo }: Alternative): boolean =>
-  clauses.length === 0 && referredBy.length === 0 && belongsTo === undefined;
+const isEverything = ({ clauses, referredBy, about, belongsTo }: Alternative): boolean =>
+  clauses.length === 0 && referredBy.length === 0 && about === undefined && belongsTo === undefined;
 
 const limitsOfAny = (visit: Visit, type: string, letters: readonly Letter[]): Limits => {
   const scoped = letters.map((letter) => ({ letter, scopes: scopesFor(visit, type, letter) }));
   if (scoped.every(({ scopes }) => scopes.length === 0)) return 'unscoped';
   const alternatives = scoped.flatMap(({ letter, scopes }) =>
-    scopes.flatMap((scope) => permittedBy(visit, scope, type, letter) ?? []),
+    scopes.flatMap((scope) => permittedBy(visit, scope, type, letter)),
   );
   return alternatives.some(isEverything) ? 'everything' : distinct(alternatives);
 };
@@ -131,9 +149,8 @@ const reachLimits = (visit: Visit, type: string): Limits =>
     const isOfPatient = scopes.some((scope) => scope.level === 'patient');
     if (isOfPatient && context.patient === undefined) return [];
     const level = isOfPatient ? 'patient' : 'system';
-    const alternative = permittedBy(visit, { level, parameters: [] }, type, 'r');
-    if (alternative === undefined) return [];
-    return isEverything(alternative) ? 'everything' : [alternative];
+    const alternatives = permittedBy(visit, { level, parameters: [] }, type, 'r');
+    return alternatives.some(isEverything) ? 'everything' : alternatives;
   });
 
 /** What the caller may see of a type, by whatever letter; where no scope is about it, what it reaches. */

@@ -71,17 +71,21 @@ const ofPractitioner = async (server: ReachServer, reference: Reference): Promis
   const version = await stored(server, reference);
   if (version === undefined) return NONE;
   const roles = reference.type === 'PractitionerRole' ? [version] : await rolesOf(server, reference);
-  const organizations = roles.flatMap((role) => organizationOf(server, role));
+  // What is written goes to the first: no organization comes before those that the operator has named.
+  const [named, others] = [roles.filter(({ source }) => source === undefined), roles.filter(({ source }) => source)];
+  const organizations = [...named, ...others].flatMap((role) => organizationOf(server, role));
   const own = version.source === undefined ? [] : [version.source];
   return { kind: 'sources', organizations: [...new Set([...own, ...organizations])] };
 };
 
+/** An organization says of its own patients, and of no other ones, who stands for them. */
 const ofRelatedPerson = async (server: ReachServer, reference: Reference): Promise<Reach> => {
   const version = await stored(server, reference);
   if (version === undefined) return NONE;
   const { active, period, patient } = parsed<RelatedPerson>(version);
   const target = localTarget(server, patient.reference);
   if (active === false || !holds(server, period) || target?.type !== 'Patient') return NONE;
+  if (version.source !== undefined && version.source !== (await stored(server, target))?.source) return NONE;
   return { kind: 'patients', patients: [target.id] };
 };
 

@@ -1,7 +1,8 @@
 /**
  * What belongs to no patient, such as an Organization, Practitioner, Location or Medication, and is seen because a
  * patient's resources refer to it, or one of those that they refer to: from a PractitionerRole to its Practitioner.
- * Nothing is reached through what may not be seen itself.
+ * Nothing is reached through what may not be seen itself, and a reference opens only what its own source has pushed: or
+ * else anybody could see anything by writing a reference to it.
  */
 import { tooCostly } from '../fhir/fhir-error.ts';
 import { localReferences } from '../fhir/local-references.ts';
@@ -18,7 +19,26 @@ import { isInCompartments, type Limits, limitsOf, type Owners, patientsOf } from
 const PAGE_COUNT = 500;
 
 /** By their names, such as `Practitioner/1`. */
-type Referred = ReadonlyMap<string, Reference>;
+type Referred = ReadonlyMap<string, Version>;
+
+/** What is referred to, by name, with the sources of what refers to it. */
+type References = Map<string, { readonly reference: Reference; readonly sources: Set<string | undefined> }>;
+
+/** Types that tell nothing about patients: what has no source of these is there for all. */
+const SHARED_TYPES: ReadonlySet<string> = new Set([
+  ...['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'HealthcareService', 'Endpoint'],
+  ...['Medication', 'MedicationKnowledge', 'Substance', 'Questionnaire', 'PlanDefinition', 'ActivityDefinition'],
+]);
+
+export const isSharedType = (type: string): boolean => SHARED_TYPES.has(type);
+
+/** Whether one of those who refer to a resource may speak for it. */
+const isVouchedFor = (version: Version, sources: ReadonlySet<string | undefined>): boolean => {
+  const { type, source } = version;
+  // Who has no source wrote for everybody; an organization speaks for itself.
+  if (sources.has(undefined) || sources.has(referenceText(version))) return true;
+  return source === undefined ? isSharedType(type) : sources.has(source);
+};
 
 const tooMany = ({ server }: Visit) =>
   tooCostly(
@@ -50,26 +70,67 @@ const clausesWithin = (limits: Limits): Clause[] | undefined => {
   return limits === 'everything' ? [] : joinedClauses(limits.map(({ clauses }) => clauses));
 };
 
+/** Whether what belongs to no patient is seen by references; a Binary has rules of its own. */
+export const isOpenedByReference = ({ compartments, isResourceType }: Visit['server'], type: string): boolean =>
+  type !== 'Binary' && !isInCompartments(compartments, type) && isResourceType(type);
+
 /** Adds what a resource refers to that belongs to no patient. */
-const addReferences = ({ server }: Visit, { text }: Version, found: Map<string, Reference>): void => {
+const addReferences = ({ server }: Visit, { text, source }: Version, found: References): void => {
   for (const reference of localReferences(text.toString(), server.baseUrl)) {
-    const isOwned = isInCompartments(server.compartments, reference.type);
-    if (!isOwned && server.isResourceType(reference.type)) found.set(referenceText(reference), reference);
+    if (!isOpenedByReference(server, reference.type)) continue;
+    const name = referenceText(reference);
+    const known = found.get(name) ?? { reference, sources: new Set() };
+    known.sources.add(source);
+    found.set(name, known);
   }
 };
+
+/** What of the references is there, and may be opened by them. */
+const vouchedFor = async (visit: Visit, found: References): Promise<Map<string, Version>> => {
+  const opened = new Map<string, Version>();
+  const byType = Map.groupBy(
+    [...found.values()].map(({ reference }) => reference),
+    ({ type }) => type,
+  );
+  for (const [type, references] of byType)
+    for (let at = 0; at < references.length; at += PAGE_COUNT) {
+      const values = references.slice(at, at + PAGE_COUNT).map(({ id }) => id);
+      await eachFound(visit, [{ type, clauses: [{ kind: 'id', values }] }], (version) => {
+        const name = referenceText(version);
+        if (isVouchedFor(version, found.get(name)?.sources ?? new Set())) opened.set(name, version);
+      });
+    }
+  return opened;
+};
+
+/** Searches for all that is in the compartments and may be seen. */
+const memberSearches = (visit: Visit, owners: Owners): TypeSearch[] =>
+  visit.server.resourceTypes.flatMap((type) => {
+    const member = compartmentClause(visit.server, patientsOf(owners), type);
+    const own = member === undefined ? undefined : clausesWithin(limitsOf(visit, type, ['r', 's']));
+    return member === undefined || own === undefined ? [] : [{ type, clauses: [...own, member] }];
+  });
+
+/** The Provenances of what is in the compartments and may be seen. Throws a FhirError 422 if there is too much of it. */
+export const provenancesOf = (visit: Visit, owners: Owners): Promise<Referred> =>
+  remembered(visit, `provenances ${owners.join()}`, async () => {
+    const members: Reference[] = [];
+    await eachFound(visit, memberSearches(visit, owners), ({ type, id }) => members.push({ type, id }));
+    const found = new Map<string, Version>();
+    for (let at = 0; at < members.length; at += PAGE_COUNT) {
+      const values = members.slice(at, at + PAGE_COUNT);
+      const searches = [{ type: 'Provenance', clauses: [{ kind: 'reference', param: 'target', values } as const] }];
+      await eachFound(visit, searches, (version) => found.set(referenceText(version), version));
+    }
+    return found;
+  });
 
 /** What resources in the compartments refer to. */
 const firstReferred = (visit: Visit, owners: Owners): Promise<Referred> =>
   remembered(visit, `first referred ${owners.join()}`, async () => {
-    const { server } = visit;
-    const found = new Map<string, Reference>();
-    const searches = server.resourceTypes.flatMap((type): TypeSearch[] => {
-      const member = compartmentClause(server, patientsOf(owners), type);
-      const own = member === undefined ? undefined : clausesWithin(limitsOf(visit, type, ['r', 's']));
-      return member === undefined || own === undefined ? [] : [{ type, clauses: [...own, member] }];
-    });
-    await eachFound(visit, searches, (version) => addReferences(visit, version, found));
-    return found;
+    const found: References = new Map();
+    await eachFound(visit, memberSearches(visit, owners), (version) => addReferences(visit, version, found));
+    return vouchedFor(visit, found);
   });
 
 /** Whether what is referred to may be seen itself, so that its own references count. */
@@ -87,18 +148,10 @@ const isSeen = async (visit: Visit, limits: Limits, judged: Judged): Promise<boo
 export const referredBy = (visit: Visit, owners: Owners): Promise<Referred> =>
   remembered(visit, `referred ${owners.join()}`, async () => {
     const first = await firstReferred(visit, owners);
-    const found = new Map(first);
-    const groups = [...Map.groupBy(first.values(), ({ type }) => type)].filter(
-      ([type]) => limitsOf(visit, type, ['r', 's']) !== 'unscoped',
-    );
-    for (const [type, references] of groups)
-      for (let at = 0; at < references.length; at += PAGE_COUNT) {
-        const values = references.slice(at, at + PAGE_COUNT).map(({ id }) => id);
-        const versions: Version[] = [];
-        await eachFound(visit, [{ type, clauses: [{ kind: 'id', values }] }], (version) => versions.push(version));
-        for (const version of versions)
-          if (await isSeen(visit, limitsOf(visit, type, ['r', 's']), judgedVersion(visit.server, version)))
-            addReferences(visit, version, found);
-      }
-    return found;
+    const found: References = new Map();
+    for (const version of first.values())
+      if (await isSeen(visit, limitsOf(visit, version.type, ['r', 's']), judgedVersion(visit.server, version)))
+        addReferences(visit, version, found);
+    for (const name of first.keys()) found.delete(name);
+    return new Map([...first, ...(await vouchedFor(visit, found))]);
   });

@@ -2,17 +2,20 @@
 import { parseReference, referenceText } from '../fhir/reference.ts';
 import { compartmentClause } from '../search/compartment-clause.ts';
 import { matchesClause } from '../search/match-clause.ts';
-import type { Clause } from '../search/search-query.ts';
+import type { Clause, PageKey } from '../search/search-query.ts';
 import type { Visit } from './access-server.ts';
 import { type Judged, judgedVersion } from './candidate.ts';
 import { limitClauses } from './limit-clauses.ts';
 import { isInCompartments, type Limits, limitsOf, type Owners, patientsOf } from './limits.ts';
-import { referredBy } from './referrals.ts';
+import { provenancesOf, referredBy } from './referrals.ts';
 
 /** What is written in the same commit, by name. */
 export type Beside = ReadonlyMap<string, Judged>;
 
 const NOTHING_BESIDE: Beside = new Map();
+
+/** A Binary has one document, as a rule. */
+const DOCUMENTS_AT_ONCE = 20;
 
 const isOwned = async (visit: Visit, judged: Judged, owners: Owners): Promise<boolean> => {
   const { server } = visit;
@@ -25,6 +28,19 @@ const isOwned = async (visit: Visit, judged: Judged, owners: Owners): Promise<bo
 const isOwnedByAll = async (visit: Visit, judged: Judged, sets: readonly Owners[]): Promise<boolean> => {
   for (const owners of sets) if (!(await isOwned(visit, judged, owners))) return false;
   return true;
+};
+
+/** Whether what is written is of no other patient's compartment. */
+const isOnlyOf = ({ server }: Visit, { type, id, entries }: Judged, owners: Owners): boolean => {
+  if (type === 'Patient') return owners.includes(id);
+  const params = server.compartments.of('Patient')?.get(type) ?? [];
+  return entries.every(
+    (entry) =>
+      entry.kind !== 'reference' ||
+      entry.type !== 'Patient' ||
+      !params.includes(entry.param) ||
+      owners.includes(entry.id),
+  );
 };
 
 /** What a Binary says that its rights are those of. */
@@ -44,6 +60,10 @@ const locationClause = ({ baseUrl }: { baseUrl: string }, name: string): Clause 
   values: [name, `${baseUrl}/${name}`],
 });
 
+/** A document opens what its own source has pushed: or else anybody could see any Binary by writing a document of it. */
+const isVouchedFor = (binary: Judged, { source }: Pick<Judged, 'source'>): boolean =>
+  source === undefined || source === binary.source;
+
 /** Whether a DocumentReference that may be seen, and is of these patients, is about the Binary. */
 const isDocumented = async (
   visit: Visit,
@@ -54,13 +74,19 @@ const isDocumented = async (
   const { server } = visit;
   const located = locationClause(server, referenceText(binary));
   for (const written of beside.values())
-    if (written.type === 'DocumentReference' && matchesClause(located, written))
+    if (written.type === 'DocumentReference' && isVouchedFor(binary, written) && matchesClause(located, written))
       if (await isOwnedByAll(visit, written, sets)) return true;
   const own = await limitClauses(visit, 'DocumentReference', limitsOf(visit, 'DocumentReference', ['r', 's']));
   if (own === undefined) return false;
   const members = sets.flatMap((ids) => compartmentClause(server, patientsOf(ids), 'DocumentReference') ?? []);
   const searches = [{ type: 'DocumentReference', clauses: [located, ...own, ...members] }];
-  return (await server.store.count({ searches, sort: [], count: 0 })) > 0;
+  for (let after: PageKey | undefined; ; ) {
+    const more = after === undefined ? {} : { after };
+    const page = await server.store.search({ searches, sort: [], count: DOCUMENTS_AT_ONCE, ...more });
+    if (page.items.some((document) => isVouchedFor(binary, document))) return true;
+    after = page.next;
+    if (after === undefined) return false;
+  }
 };
 
 /**
@@ -87,10 +113,14 @@ export const isWithin = async (
   beside: Beside = NOTHING_BESIDE,
 ): Promise<boolean> => {
   if (typeof limits === 'string') return limits === 'everything';
-  for (const { clauses, referredBy: referrers, belongsTo } of limits) {
+  for (const { clauses, referredBy: referrers, about = [], belongsTo, onlyOf = [] } of limits) {
     if (!clauses.every((clause) => matchesClause(clause, judged))) continue;
+    if (!onlyOf.every((owners) => isOnlyOf(visit, judged, owners))) continue;
     if (belongsTo !== undefined && !(await isOfReached(visit, judged, belongsTo, beside))) continue;
-    const sets = await Promise.all(referrers.map((owners) => referredBy(visit, owners)));
+    const sets = await Promise.all([
+      ...referrers.map((owners) => referredBy(visit, owners)),
+      ...about.map((owners) => provenancesOf(visit, owners)),
+    ]);
     if (sets.every((set) => set.has(referenceText(judged)))) return true;
   }
   return false;

@@ -14,9 +14,11 @@ const ASSERTION_SECONDS = 120;
 const SPARE_MILLISECONDS = 30_000;
 /** Of an answer that is no token, so many characters are shown. */
 const SHOWN_CHARACTERS = 500;
+/** With these a server asks to come back later. */
+const BUSY: ReadonlySet<number> = new Set([429, 503]);
 
 export interface BackendClient {
-  /** The FHIR base without a final slash. */
+  /** The FHIR base. */
   readonly base: string;
   readonly client: string;
   /** The file of its private key. */
@@ -36,18 +38,29 @@ const answered = async <T>(url: string, form?: URLSearchParams): Promise<T> => {
     response = await fetch(url, form === undefined ? {} : { method: 'POST', body: form });
   } catch (error) {
     const { cause } = error as { cause?: { code?: string; message?: string } };
-    throw new ConfigurationError(`${url} cannot be reached: ${cause?.code ?? cause?.message ?? error}`);
+    throw new ConfigurationError(`${url} cannot be reached: ${cause?.code ?? cause?.message ?? error}`, { cause });
   }
   const text = await response.text();
-  if (!response.ok)
-    throw new ConfigurationError(`${url} answered ${response.status}: ${text.slice(0, SHOWN_CHARACTERS)}`);
-  return JSON.parse(text) as T;
+  if (!response.ok) {
+    const cause = { code: BUSY.has(response.status) ? 'BUSY' : 'REFUSED' };
+    throw new ConfigurationError(`${url} answered ${response.status}: ${text.slice(0, SHOWN_CHARACTERS)}`, { cause });
+  }
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new ConfigurationError(`${url} answered no JSON: is it the base of a FHIR server?`);
+  }
 };
 
-/** Asks the token endpoint that the server's SMART configuration names. Throws ConfigurationError. */
+/**
+ * Asks the token endpoint that the server's SMART configuration names. Throws ConfigurationError; the `code` of its cause
+ * is Node's, such as `ECONNREFUSED`, or `BUSY` if it may be tried again later.
+ */
 export const requestToken = async ({ base, client, key, scope }: BackendClient): Promise<BackendToken> => {
   const privateKey = readPrivateKey(key);
-  const { token_endpoint } = await answered<{ token_endpoint: string }>(`${base}/.well-known/smart-configuration`);
+  const configuration = `${base.replace(/\/+$/, '')}/.well-known/smart-configuration`;
+  const { token_endpoint } = await answered<{ token_endpoint?: string }>(configuration);
+  if (token_endpoint === undefined) throw new ConfigurationError(`${configuration} names no token_endpoint`);
   const issued = Math.floor(Date.now() / 1000);
   const claims = { iss: client, sub: client, aud: token_endpoint, jti: randomUUID(), iat: issued };
   const form = new URLSearchParams({

@@ -11,7 +11,7 @@ import {
   rotateSecret,
 } from '../auth/clients/clients.ts';
 import { OAuthError } from '../auth/oauth-error.ts';
-import { ConfigurationError } from '../config.ts';
+import { ConfigurationError, fhirBaseIn } from '../config.ts';
 import { print, printJson, table } from './printed.ts';
 import { newKeyPair } from './private-key.ts';
 import { withStore } from './records-of-store.ts';
@@ -19,8 +19,7 @@ import { withStore } from './records-of-store.ts';
 const withClients = <T>(command: (server: AuthServer) => Promise<T>): Promise<T> =>
   withStore(async (store, config) => {
     try {
-      const base = `${config.baseUrl ?? `http://${config.host}:${config.port}`}/fhir`;
-      return await command(createAuthorization(config, createFhirServer(config, store, base)));
+      return await command(createAuthorization(config, createFhirServer(config, store, fhirBaseIn())));
     } catch (error) {
       if (error instanceof OAuthError) throw new ConfigurationError(error.description);
       throw error;
@@ -77,8 +76,8 @@ export interface AddClientOptions extends Shape {
 /** A JWK set, or a single key as one. */
 const jwksFrom = (file: string): unknown => {
   try {
-    const value = JSON.parse(readFileSync(file, 'utf8')) as object;
-    return 'kty' in value ? { keys: [value] } : value;
+    const value = JSON.parse(readFileSync(file, 'utf8')) as { readonly kty?: unknown } | null;
+    return value?.kty === undefined ? value : { keys: [value] };
   } catch (error) {
     throw new ConfigurationError(`--jwks: ${file} cannot be read as JSON: ${(error as Error).message}`);
   }

@@ -33,7 +33,11 @@ export const readPrivateKey = (file: string): PrivateJwk => {
     return withNames(parsed.keys?.[0] ?? parsed, file);
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
-    throw new ConfigurationError(`${file} is no private key as JWK or PEM: ${(error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isUnread = code !== undefined && /^E[A-Z]+$/.test(code);
+    throw new ConfigurationError(
+      isUnread ? `${file} cannot be read: ${message}` : `${file} is no private key as JWK or PEM`,
+    );
   }
 };
 

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import { CLIENT_KINDS, PURPOSES } from '../auth/clients/client.ts';
 import { ROLES } from '../auth/users/user.ts';
+import { fhirBaseIn } from '../config.ts';
 import { runCommand } from '../operator-errors.ts';
 import { requestToken } from './backend-token.ts';
 import {
@@ -76,6 +77,7 @@ const userCommands = (program: Command): void => {
   const users = program.command('users').description('the people who may sign in');
   users
     .command('add')
+    .description('register somebody')
     .requiredOption('--login <name>')
     .requiredOption(
       '--fhir-user <reference>',
@@ -86,7 +88,7 @@ const userCommands = (program: Command): void => {
       '--password-stdin',
       'read the password from the standard input; without it, only a hospital can vouch for the user',
     )
-    .option('--no-second-factor', 'staff needs a second factor else')
+    .option('--no-second-factor', 'sign in with the password alone; otherwise staff needs a second factor')
     .addOption(REACH())
     .option(...JSON_FLAG)
     .action((options: AddUserOptions) => runCommand(() => addUser(options)));
@@ -103,7 +105,9 @@ const userCommands = (program: Command): void => {
     .action((options) => runCommand(() => resetUser(options)));
   users
     .command('disable')
+    .description('end all use of an account')
     .requiredOption('--login <name>')
+    .option('--undo', 'let the user sign in again')
     .option(...JSON_FLAG)
     .action((options) => runCommand(() => disableUser(options)));
 };
@@ -114,10 +118,12 @@ const tokenCommands = (program: Command): void => {
     .description('print an access token of a backend client, good for five minutes')
     .requiredOption('--client <client_id>')
     .requiredOption('--key <file>', 'its private key: a JWK, a JWK set or PEM')
-    .option('--base <url>', 'the FHIR base', 'http://127.0.0.1:8080/fhir')
+    .option('--base <url>', 'the FHIR base (default: that of the server with this environment)')
     .option('--scope <scopes>', 'what to ask for', 'system/*.cruds')
-    .action((options: { client: string; key: string; base: string; scope: string }) =>
-      runCommand(async () => print((await requestToken(options)).accessToken)),
+    .action((options: { client: string; key: string; base?: string; scope: string }) =>
+      runCommand(async () =>
+        print((await requestToken({ ...options, base: options.base ?? fhirBaseIn() })).accessToken),
+      ),
     );
   program
     .command('keys')

@@ -17,7 +17,8 @@ const passwordFromInput = async (): Promise<string> => {
   for await (const chunk of process.stdin) {
     chunks.push(chunk as Buffer);
     length += (chunk as Buffer).length;
-    if (length > STANDARD_INPUT_BYTES) break;
+    // At a terminal there is no end, but a line.
+    if (length > STANDARD_INPUT_BYTES || (chunk as Buffer).includes('\n')) break;
   }
   const [password = ''] = Buffer.concat(chunks).toString('utf8').split(/\r?\n/);
   if (password === '') throw new ConfigurationError('--password-stdin: the standard input has no password');
@@ -109,8 +110,9 @@ export const resetUser = async (options: Shape & { login: string; passwordStdin?
   });
 };
 
-export const disableUser = (options: Shape & { login: string }): Promise<void> =>
+export const disableUser = (options: Shape & { login: string; undo?: boolean }): Promise<void> =>
   withUsers(async (users) => {
-    const user = await users.disable(options.login);
-    printUser(user, options, `${user.login} can no longer sign in; sessions and approvals are ended`);
+    const user = await users.disable(options.login, options.undo !== true);
+    const text = user.isDisabled ? 'can no longer sign in; sessions and approvals are ended' : 'can sign in again';
+    printUser(user, options, `${user.login} ${text}`);
   });

@@ -38,7 +38,11 @@ const clientOf = ({ body, query, headers }: FastifyRequest): string => {
   return assertion === undefined ? named : claimedBy(assertion);
 };
 
-/** Limits the routes of `app` whose configuration has `RATE_LIMITED`. */
+/** Whether a route counts all that comes from an address together, as no client has a part in it. */
+const isOfAddress = ({ routeOptions }: FastifyRequest): boolean =>
+  (routeOptions.config as { readonly isOfAddress?: boolean }).isOfAddress === true;
+
+/** Limits the routes of `app` whose configuration has `RATE_LIMITED` or `ADDRESS_LIMITED`. */
 export const registerRateLimit = (app: FastifyInstance, { rateLimit: max, addressOf }: RateLimitOptions): void => {
   app.register(rateLimit, {
     global: false,
@@ -46,7 +50,10 @@ export const registerRateLimit = (app: FastifyInstance, { rateLimit: max, addres
     max,
     timeWindow: '1 minute',
     cache: REMEMBERED,
-    keyGenerator: (request) => `${addressOf(request)} ${clientOf(request).slice(0, LONGEST_NAME)}`,
+    keyGenerator: (request) => {
+      const client = isOfAddress(request) ? '' : clientOf(request);
+      return `${addressOf(request)} ${client.slice(0, LONGEST_NAME)}`;
+    },
     errorResponseBuilder: (_request, { after }) =>
       new OAuthError(429, 'temporarily_unavailable', `There were too many requests; try again in ${after}`),
   });
@@ -54,3 +61,6 @@ export const registerRateLimit = (app: FastifyInstance, { rateLimit: max, addres
 
 /** The configuration of a route that is limited. */
 export const RATE_LIMITED = { rateLimit: {} };
+
+/** The same where people sign in: whoever guesses must not begin anew by naming another client. */
+export const ADDRESS_LIMITED = { rateLimit: {}, isOfAddress: true };

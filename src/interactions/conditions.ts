@@ -7,7 +7,7 @@
  */
 import { gone, invalid, multipleMatches, notFound, preconditionFailed } from '../fhir/fhir-error.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
-import type { PageKey, SearchQuery } from '../search/search-query.ts';
+import type { SearchQuery } from '../search/search-query.ts';
 import type { Expectation, IfMatch, Store, Version } from '../store/store.ts';
 import type { FhirServer } from './fhir-request.ts';
 import { pairsOf, parseCriteria, queryOf } from './parse-request.ts';
@@ -78,6 +78,21 @@ export interface Resolved {
   readonly expectation: Expectation;
 }
 
+/** What a search finds, up to its count. */
+export type Find = (query: SearchQuery) => Promise<readonly Reference[]>;
+
+/** Each search by itself. */
+export const findIn =
+  (store: Store): Find =>
+  async (query) =>
+    (await store.findEach([query]))[0] ?? [];
+
+/** The search for the one match of criteria, and for another one. Throws a FhirError 400 for unusable criteria. */
+export const criteriaQuery = (server: FhirServer, type: string, criteria: string, name: string): SearchQuery => ({
+  ...parseCriteria(server, type, criteria, name),
+  count: 2,
+});
+
 /**
  * Finds the one resource of `type` that matches search criteria, if there is one. What was found is to be committed
  * with the write that depends on it. Throws a FhirError 412 for several matches, 400 for unusable criteria.
@@ -87,26 +102,23 @@ export const resolvedCriteria = async (
   type: string,
   criteria: string,
   name: string,
+  find: Find = findIn(server.store),
 ): Promise<Resolved> => {
-  const query = { ...parseCriteria(server, type, criteria, name), count: 2 };
-  const { items } = await server.store.search(query);
-  if (items.length > 1) throw multipleMatches(`${name}: several ${type} resources match '${criteria}'`);
-  const found = items.map(({ type, id }) => ({ type, id }));
+  const query = criteriaQuery(server, type, criteria, name);
+  const found = await find(query);
+  if (found.length > 1) throw multipleMatches(`${name}: several ${type} resources match '${criteria}'`);
   return { match: found[0], expectation: { query, found } };
 };
 
-/** What a query finds, up to its count. The resources themselves may be large, and come page by page. */
-const foundReferences = async ({ store, limits }: FhirServer, query: SearchQuery): Promise<Reference[]> => {
-  const found: Reference[] = [];
-  for (let after: PageKey | undefined; ; ) {
-    const count = query.count - found.length;
-    const page = { ...query, count, bytes: limits.answerBytes, ...(after === undefined ? {} : { after }) };
-    const { items, next } = await store.search(page);
-    for (const { type, id } of items) found.push({ type, id });
-    if (next === undefined || found.length >= query.count) return found;
-    after = next;
-  }
-};
+/** How many resources a conditional delete may delete. */
+const deleteLimit = ({ limits: { conditionalDelete, conditionalDeleteLimit } }: FhirServer): number =>
+  conditionalDelete === 'multiple' ? conditionalDeleteLimit : 1;
+
+/** The search of a conditional delete, for one more than it may delete. Throws a FhirError 400 for unusable criteria. */
+export const deletesQuery = (server: FhirServer, type: string, criteria: string): SearchQuery => ({
+  ...parseCriteria(server, type, criteria, 'DELETE'),
+  count: deleteLimit(server) + 1,
+});
 
 /**
  * Finds what a conditional delete is about: one resource, or, if the server is configured so, several up to a limit.
@@ -118,16 +130,16 @@ export const resolvedDeletes = async (
   server: FhirServer,
   type: string,
   criteria: string,
+  find: Find = findIn(server.store),
 ): Promise<{ matches: readonly Reference[]; expectation: Expectation }> => {
-  const { conditionalDelete, conditionalDeleteLimit } = server.limits;
-  const limit = conditionalDelete === 'multiple' ? conditionalDeleteLimit : 1;
-  const query = { ...parseCriteria(server, type, criteria, 'DELETE'), count: limit + 1 };
-  const items = await foundReferences(server, query);
-  if (items.length > limit) {
+  const limit = deleteLimit(server);
+  const query = deletesQuery(server, type, criteria);
+  const matches = await find(query);
+  if (matches.length > limit) {
     const variable = limit === 1 ? 'CONSILIUM_CONDITIONAL_DELETE' : 'CONSILIUM_CONDITIONAL_DELETE_LIMIT';
     throw multipleMatches(`DELETE: more than ${limit} ${type} resources match '${criteria}' (${variable})`);
   }
-  return { matches: items, expectation: { query, found: items } };
+  return { matches, expectation: { query, found: matches } };
 };
 
 /** The current version of a resource that is to be changed. Throws a FhirError 404, 410, or 412 if it is another than `ifMatch`. */

@@ -17,7 +17,7 @@ import type { FhirRequest, FhirResponse, FhirServer, Interaction } from './fhir-
 import { preferencesOf } from './preferences.ts';
 import { type PreparedResource, preparedResource } from './prepare-write.ts';
 import { checkProvenance, withProvenance } from './provenance.ts';
-import { writtenResponse } from './respond.ts';
+import { patchedResponse } from './respond.ts';
 
 /** What patches use of the server, beyond what all interactions do. */
 export type PatchingServer = FhirServer;
@@ -155,7 +155,7 @@ const patched = async (
   const { plan, written } = await commitResolved(server.store, resolve);
   const [first] = written;
   if (first === undefined) throw new Error('A commit of one write answered none');
-  return writtenResponse(server, first, plan.resource, preferences.return);
+  return patchedResponse(server, first, plan.resource, preferences.return);
 };
 
 export const patch: Interaction<Reference> = async (server, request, { type, id }) =>

@@ -74,3 +74,7 @@ export const writtenResponse = (
       return { ...answer, body: writtenText(resource, written) };
   }
 };
+
+/** The answer to a patch: who may not read the resource is not shown what is in it beside the patch. */
+export const patchedResponse: typeof writtenResponse = (server, written, resource, preference) =>
+  writtenResponse(server, written, resource, written.isHidden ? 'minimal' : preference);

@@ -10,6 +10,7 @@ import { entryIssues, type RequestEntry, urlBelowBase } from './bundle-entry.ts'
 import {
   absence,
   checkAbsent,
+  type Find,
   isForAbsent,
   normalizedCriteria,
   resolvedCriteria,
@@ -17,6 +18,7 @@ import {
 } from './conditions.ts';
 import { criteriaOf } from './criteria-of.ts';
 import type { FhirServer } from './fhir-request.ts';
+import { conditionalReferences, foundTogether } from './transaction-conditions.ts';
 import { conditionalTarget } from './update.ts';
 
 export interface PlannedEntry {
@@ -93,6 +95,7 @@ const targetOf = (server: FhirServer, { request, text }: RequestEntry): Target =
 /** What is known while the entries are planned, in the order in which a transaction is carried out. */
 interface Planning {
   readonly server: FhirServer;
+  readonly find: Find;
   readonly expected: Expectation[];
   /** What entries planned before delete. */
   readonly deleted: Set<string>;
@@ -100,19 +103,19 @@ interface Planning {
 
 /** The match of criteria after the deletions of the same transaction. */
 const matchOf = async (
-  { server, expected, deleted }: Planning,
+  { server, find, expected, deleted }: Planning,
   type: string,
   criteria: string,
   name: string,
 ): Promise<Reference | undefined> => {
-  const { match, expectation } = await resolvedCriteria(server, type, criteria, name);
+  const { match, expectation } = await resolvedCriteria(server, type, criteria, name, find);
   expected.push(expectation);
   return match === undefined || deleted.has(referenceText(match)) ? undefined : match;
 };
 
 const plannedDelete = async (planning: Planning, { type, id, criteria }: Target): Promise<readonly Reference[]> => {
   if (criteria === undefined) return [{ type, id: id ?? '' }];
-  const { matches, expectation } = await resolvedDeletes(planning.server, type, criteria);
+  const { matches, expectation } = await resolvedDeletes(planning.server, type, criteria, planning.find);
   planning.expected.push(expectation);
   return matches;
 };
@@ -202,19 +205,6 @@ const checkDistinct = (planned: readonly PlannedEntry[]): void => {
   }
 };
 
-const CONDITIONAL_REFERENCE = /"reference":("[A-Z][A-Za-z]+\?(?:[^"\\]|\\.)*")/g;
-
-/** The `Type?criteria` references of the entries, each with the first entry that has it. */
-const conditionalReferences = (entries: readonly RequestEntry[]): Map<string, RequestEntry> => {
-  const found = new Map<string, RequestEntry>();
-  for (const entry of entries)
-    for (const [, quoted = '""'] of (entry.text ?? '').matchAll(CONDITIONAL_REFERENCE)) {
-      const text = JSON.parse(quoted) as string;
-      if (!found.has(text)) found.set(text, entry);
-    }
-  return found;
-};
-
 const resolvedReference = async (planning: Planning, text: string, made: ReadonlyMap<string, Reference>) => {
   const { server } = planning;
   const parsed = parseReference(text, server.baseUrl);
@@ -229,7 +219,7 @@ const resolvedReference = async (planning: Planning, text: string, made: Readonl
 /** What the references of the entries become: fullUrls of other entries, and search criteria. */
 const replacementsOf = async (
   planning: Planning,
-  entries: readonly RequestEntry[],
+  conditional: ReadonlyMap<string, RequestEntry>,
   planned: readonly PlannedEntry[],
 ): Promise<Map<string, string>> => {
   const replacements = new Map<string, string>();
@@ -241,7 +231,7 @@ const replacementsOf = async (
       throw invalid(`Entry ${entry.index}: another entry has the same fullUrl`, `Bundle.entry[${entry.index}].fullUrl`);
     replacements.set(entry.fullUrl, referenceText(reference));
   }
-  for (const [text, entry] of conditionalReferences(entries)) {
+  for (const [text, entry] of conditional) {
     const match = await inEntry(entry, () => resolvedReference(planning, text, made));
     replacements.set(text, referenceText(match));
   }
@@ -254,9 +244,15 @@ export const transactionPlan = async (
   entries: readonly RequestEntry[],
   ids: readonly string[],
 ): Promise<TransactionPlan> => {
-  const planning: Planning = { server, expected: [], deleted: new Set() };
   const targets: { entry: RequestEntry; target: Target }[] = [];
   for (const entry of entries) targets.push({ entry, target: await inEntry(entry, () => targetOf(server, entry)) });
+  const conditional = conditionalReferences(entries);
+  const find = await foundTogether(
+    server,
+    targets.map(({ target }) => target),
+    [...conditional.keys()],
+  );
+  const planning: Planning = { server, find, expected: [], deleted: new Set() };
   // What is deleted is gone for the conditions of the other entries.
   const isDelete = ({ target }: { target: Target }): boolean => target.kind === 'delete';
   const planned: PlannedEntry[] = [];
@@ -266,6 +262,6 @@ export const transactionPlan = async (
   }
   planned.sort((a, b) => a.entry.index - b.entry.index);
   checkDistinct(planned);
-  const replacements = await replacementsOf(planning, entries, planned);
+  const replacements = await replacementsOf(planning, conditional, planned);
   return { entries: planned, expected: planning.expected, replacements };
 };

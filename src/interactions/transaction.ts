@@ -20,10 +20,10 @@ import { type Preferences, preferencesOf } from './preferences.ts';
 import { checkWhole, preparedResource, validResource } from './prepare-write.ts';
 import { checkProvenance, withProvenance } from './provenance.ts';
 import { withoutReferrers } from './referrers.ts';
-import { writtenResponse } from './respond.ts';
+import { patchedResponse, writtenResponse } from './respond.ts';
 import { rewrittenLinks } from './rewritten-links.ts';
 import { inEntry, type PlannedEntry, transactionPlan } from './transaction-plan.ts';
-import { checkReads, matchedEntry, readEntry } from './transaction-reads.ts';
+import { checkReads, matchedEntry, matchedVersions, readEntry } from './transaction-reads.ts';
 
 /** The most issues of a refused transaction. */
 const ISSUE_LIMIT = 20;
@@ -116,7 +116,8 @@ const writtenEntry = (
   if (kind === 'delete') return responseEntry(server, deletedResponse(written));
   if (write === undefined || first === undefined || !('resource' in write))
     throw new Error('A commit answered other writes than it was given');
-  return responseEntry(server, budget.fitted(writtenResponse(server, first, write.resource, preferences.return)));
+  const response = kind === 'patch' ? patchedResponse : writtenResponse;
+  return responseEntry(server, budget.fitted(response(server, first, write.resource, preferences.return)));
 };
 
 /** An entry that its sender may not send by itself makes the whole fail before anything is looked at. */
@@ -161,6 +162,7 @@ export const transaction = async (
   // Reads first: they were found to fit, and what was written need not be shown.
   for (const { entry, kind } of plan)
     if (kind === 'read') answers[entry.index] = await readEntry(server, entry, budget, request);
+  const known = await matchedVersions(server, plan);
   let next = 0;
   for (const item of plan) {
     const { entry, kind, reference, writes } = item;
@@ -168,7 +170,7 @@ export const transaction = async (
     next += writes.length;
     if (kind === 'read') continue;
     await budget.turn();
-    if (item.isMatched) answers[entry.index] = await matchedEntry(server, reference, preferences, budget);
+    if (item.isMatched) answers[entry.index] = await matchedEntry(server, reference, known, preferences, budget);
     else answers[entry.index] = writtenEntry(server, item, own, preferences, budget);
   }
   return { status: 200, headers: {}, body: bundleText({ type: 'transaction-response', entries: answers }) };

@@ -13,11 +13,11 @@ import { stampedText } from '../fhir/resource-text.ts';
 import { answerTooLarge, bytesBeside } from '../interactions/answer-bytes.ts';
 import type { FhirResponse, FhirServer, Interaction } from '../interactions/fhir-request.ts';
 import { preparedResource } from '../interactions/prepare-write.ts';
+import { readAll } from '../interactions/read-all.ts';
 import { entityTag, versionPath } from '../interactions/respond.ts';
 import type { OperationTarget } from '../interactions/route.ts';
 import type { Version } from '../store/store.ts';
 import { booleanOf, checkNames, type GivenParameter, givenParameters, singleOf } from './parameters.ts';
-import { readAll } from './referenced.ts';
 
 const storedComposition = async ({ store }: FhirServer, id: string): Promise<Version> => {
   const composition = await store.read({ type: 'Composition', id });

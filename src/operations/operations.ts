@@ -1,5 +1,13 @@
 /** All operations of the server, for the dispatch and for the CapabilityStatement. */
-import { ADMINISTRATION, operating, reading, type ScopedRule, searching, writing } from '../access/access-rule.ts';
+import {
+  ADMINISTRATION,
+  operating,
+  reading,
+  type ScopedRule,
+  searching,
+  WHOLE_STORE,
+  writing,
+} from '../access/access-rule.ts';
 import type { Operation } from '../interactions/route.ts';
 import { docref } from './docref.ts';
 import { document } from './document.ts';
@@ -13,6 +21,9 @@ import { reindex } from './reindex.ts';
 import { validate } from './validate.ts';
 
 const BOTH = ['GET', 'POST'] as const;
+
+/** The answer has all of `meta`. */
+const CHANGED_META: ScopedRule = { ...writing('r', 'u'), reads: ['r'] };
 
 const DOCUMENT: ScopedRule = { ...operating('r'), searches: ['r'] };
 
@@ -47,7 +58,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     name: 'explain',
     levels: ['system', 'type'],
-    access: { system: ADMINISTRATION, type: ADMINISTRATION },
+    access: { system: WHOLE_STORE, type: WHOLE_STORE },
     methods: BOTH,
     run: explain,
   },
@@ -69,7 +80,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     name: 'meta-add',
     levels: ['instance'],
-    access: { instance: writing('u') },
+    access: { instance: CHANGED_META },
     methods: ['POST'],
     isAllOfBase: true,
     run: metaAdd,
@@ -77,7 +88,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     name: 'meta-delete',
     levels: ['instance'],
-    access: { instance: writing('u') },
+    access: { instance: CHANGED_META },
     methods: ['POST'],
     isAllOfBase: true,
     run: metaDelete,

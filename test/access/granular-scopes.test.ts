@@ -23,7 +23,7 @@ const prepared = async (t: Test): Promise<AccessTestServer> => {
   return server;
 };
 
-test('reads of an in-scope resource are answered, of another one 404, with an OperationOutcome', async (t) => {
+test('us_core granular_scope_read_test: reads of an in-scope resource are answered, of another one 404, with an OperationOutcome', async (t) => {
   const { send } = await prepared(t);
   t.equal((await send(LAB, 'GET', 'Observation/lab-a')).status, 200);
   const hidden = await send(LAB, 'GET', 'Observation/vital-a');
@@ -50,7 +50,7 @@ test('each version is judged by itself (vread and history)', async (t) => {
   t.equal(count.total, 2, 'and so is the total');
 });
 
-test('searches find what at least one scope permits, by GET and by POST, and totals count no more', async (t) => {
+test('us_core granular_scope_search_test: searches find what at least one scope permits, by GET and by POST, and totals count no more', async (t) => {
   const { send } = await prepared(t);
   for (const query of ['', 'patient=pat-a', 'category=urn:codes|laboratory', 'code:missing=false', '_sort=-date']) {
     const got = await send(LAB, 'GET', `Observation?${query}&_total=accurate`);
@@ -104,7 +104,7 @@ test('chains and _has through a type without a scope are refused with the scope 
   );
 });
 
-test('$everything, $lastn, batches and transactions keep to the scope', async (t) => {
+test('REQ-S 130: $everything, $lastn, batches and transactions keep to the scope', async (t) => {
   const { send } = await prepared(t);
   const everything = await send(LAB, 'GET', 'Patient/pat-a/$everything');
   t.same(everything.names, ['Condition/cond-a', 'List/list-a', 'Observation/lab-a', 'Patient/pat-a']);

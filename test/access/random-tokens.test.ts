@@ -298,6 +298,7 @@ const statusOfWrite = (
 const change = fc.record({
   id: fc.constantFrom('b1', 'b2', 'b3', 'b4', 'b5', 'b6', 'moved', 'deleted', 'again', 'w1', 'w2'),
   patient: fc.constantFrom('p1', 'p2', 'p3'),
+  performer: fc.option(fc.constantFrom('p1', 'p2', 'p3'), { nil: undefined }),
   category: fc.constantFrom('lab', 'vital'),
   status: fc.constantFrom('final', 'amended'),
   isDelete: fc.boolean(),
@@ -308,12 +309,13 @@ test('random tokens write exactly what the plain rules say', async (t) => {
   const world = await buildWorld(server);
   await fc.assert(
     fc.asyncProperty(actor, fc.array(change, { minLength: 1, maxLength: 6 }), async (by, changes) => {
-      for (const { id, patient, category, status: state, isDelete } of changes) {
+      for (const { id, patient, performer, category, status: state, isDelete } of changes) {
         const name = `Observation/${id}`;
         const json = {
           ...{ resourceType: 'Observation', id, status: state, code: { text: 'x' } },
           category: [{ coding: [{ system: 'urn:c', code: category }] }],
           subject: { reference: `Patient/${patient}` },
+          ...(performer === undefined ? {} : { performer: [{ reference: `Patient/${performer}` }] }),
         };
         const resource = world.get(name);
         const wanted = statusOfWrite(world, by, resource, 'Observation', isDelete ? undefined : json);

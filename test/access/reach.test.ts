@@ -39,7 +39,7 @@ test('a role counts if it is active, and if its own organization, or nobody, has
   await put('Organization/past', role('past', 'Organization/past', { period: { end: '2020' } }));
   await put('Organization/off', role('off', 'Organization/off', { active: false }));
   const found = await reachOfUser(server, user('Practitioner/d'));
-  t.same(found, sources('Organization/own', 'Organization/second', 'Organization/third'));
+  t.same(found, sources('Organization/own', 'Organization/third', 'Organization/second'));
   const ofRole = await reachOfUser(server, user('PractitionerRole/second'));
   t.same(ofRole, sources('Organization/second'));
 });

@@ -53,6 +53,47 @@ test('what the resources of the patient refer to is read and searched, and what 
   t.same(await seenWith(ofHospital), [], 'a scope does not widen the reach');
 });
 
+test('a device is seen by its patient, also where nothing refers to it', async (t) => {
+  const { send, put } = await prepared(t);
+  const implant = (id: string, patient: string) => ({
+    ...{ resourceType: 'Device' as const, id, patient: { reference: `Patient/${patient}` } },
+  });
+  await put('Organization/a', implant('implant-a', 'pat-a'), { resourceType: 'Device', id: 'scanner' });
+  await put('Organization/b', implant('implant-b', 'pat-b'));
+  for (const actor of [
+    actorWith('patient/*.cruds', { patient: 'pat-a' }),
+    actorWith('user/Device.cruds', { reach: patients('pat-a') }),
+  ]) {
+    t.same((await send(actor, 'GET', 'Device?patient=pat-a')).names, ['Device/implant-a']);
+    t.same((await send(actor, 'GET', 'Device')).names, ['Device/implant-a']);
+    t.equal((await send(actor, 'GET', 'Device/implant-a')).status, 200);
+    for (const id of ['implant-b', 'scanner']) t.equal((await send(actor, 'GET', `Device/${id}`)).status, 404, id);
+    t.equal((await send(actor, 'DELETE', 'Device/implant-a')).status, 403);
+  }
+});
+
+test('where something is from is seen by who sees it', async (t) => {
+  const { send, put } = await prepared(t);
+  const provenance = (id: string, target: string) => ({
+    ...{ resourceType: 'Provenance' as const, id, recorded: '2024-05-01T00:00:00Z' },
+    ...{ target: [{ reference: target }], agent: [{ who: { reference: 'Organization/hospital-a' } }] },
+  });
+  await put('Organization/a', provenance('of-lab', 'Observation/lab-a'), provenance('of-cond', 'Condition/cond-a'));
+  await put('Organization/a', provenance('of-ward', 'Location/ward-a'), provenance('of-patient', 'Patient/pat-a'));
+  await put('Organization/b', provenance('of-other', 'Observation/lab-b'));
+  const whole = actorWith('patient/*.cruds', { patient: 'pat-a' });
+  const own = ['Provenance/of-cond', 'Provenance/of-lab', 'Provenance/of-patient'];
+  t.same((await send(whole, 'GET', 'Provenance')).names, own);
+  const found = await send(whole, 'GET', 'Observation?_id=lab-a&_revinclude=Provenance:target');
+  t.same(found.names, ['Observation/lab-a', 'Provenance/of-lab']);
+  for (const id of ['of-lab', 'of-patient']) t.equal((await send(whole, 'GET', `Provenance/${id}`)).status, 200, id);
+  for (const id of ['of-ward', 'of-other']) t.equal((await send(whole, 'GET', `Provenance/${id}`)).status, 404, id);
+  t.equal((await send(whole, 'DELETE', 'Provenance/of-lab')).status, 403);
+  const narrow = actorWith('patient/Observation.rs patient/Provenance.rs', { patient: 'pat-a' });
+  t.same((await send(narrow, 'GET', 'Provenance')).names, ['Provenance/of-lab', 'Provenance/of-patient']);
+  t.equal((await send(narrow, 'GET', 'Provenance/of-cond')).status, 404, 'the Condition is not seen');
+});
+
 test('what is only referred to is not changed', async (t) => {
   const { send } = await prepared(t);
   const actor = actorWith('patient/*.cruds', { patient: 'pat-a' });

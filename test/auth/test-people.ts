@@ -42,6 +42,8 @@ export interface PeopleServer {
   enrol(login: string): Promise<string>;
   /** Writes resources as the organization does. */
   put(organization: string, ...resources: readonly (Resource & { id: string })[]): Promise<void>;
+  /** Deletes a resource (`Patient/[id]`). */
+  remove(reference: string): Promise<void>;
 }
 
 const patient = (id: string, given: string, family: string, birthDate: string): Resource & { id: string } => ({
@@ -94,15 +96,9 @@ const pushRecords = async (put: PeopleServer['put']): Promise<void> => {
 };
 
 /** Writes as an organization does, past HTTP. */
-const putInto =
-  (server: FhirServer): PeopleServer['put'] =>
-  async (source, ...resources) => {
-    const entry = resources.map(
-      (resource): BundleEntry => ({
-        resource,
-        request: { method: 'PUT', url: `${resource.resourceType}/${resource.id}` },
-      }),
-    );
+const writeInto =
+  (server: FhirServer) =>
+  async (source: string, entry: readonly BundleEntry[]): Promise<void> => {
     const grant = {
       ...{ id: 'test', clientId: 'test', context: {}, scopes: ['system/*.cruds'], purpose: 'TREAT' as const },
       ...{ organization: source, created: Date.now(), access: [] },
@@ -111,6 +107,17 @@ const putInto =
     const body = JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry });
     await server.as(actorOf(grant, access)).answer({ method: 'POST', path: '', query: '', headers: {}, body });
   };
+
+const putInto =
+  (server: FhirServer): PeopleServer['put'] =>
+  (source, ...resources) =>
+    writeInto(server)(
+      source,
+      resources.map((resource) => ({
+        resource,
+        request: { method: 'PUT', url: `${resource.resourceType}/${resource.id}` },
+      })),
+    );
 
 /** Enrols an authenticator app of somebody; answers its secret. */
 const enrolledFactor = async (people: People, login: string): Promise<string> => {
@@ -178,6 +185,7 @@ export const startPeopleServer = async (
       await people.users.add({ login, fhirUser, role, password: PASSWORD, ...choice });
     },
     enrol: (login) => enrolledFactor(people, login),
+    remove: (url) => writeInto(server)('Organization/north', [{ request: { method: 'DELETE', url } }]),
   };
 };
 

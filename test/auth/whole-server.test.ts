@@ -87,7 +87,7 @@ test('A granular scope must be searchable', async (t) => {
     t.equal((await tokenOf(running, key, north, `system/Observation.rs?${query}`)).error, 'invalid_scope', query);
 });
 
-test('The CapabilityStatement says how to sign in, with the urls of the SMART configuration', async (t) => {
+test('smart_discovery Test03, Test04: the CapabilityStatement says how to sign in, with the urls of the SMART configuration', async (t) => {
   const running = await startTestServer(t, { CONSILIUM_ACCESS: 'smart', CONSILIUM_REGISTRATION_TOKEN: 'r'.repeat(32) });
   const statement = await running.send('GET', 'metadata', { headers: { origin: 'https://app.example' } });
   t.equal(statement.status, 200, 'without a token');

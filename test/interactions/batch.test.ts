@@ -52,7 +52,11 @@ test('A batch answers each entry on its own, in order', async (t) => {
 });
 
 test('An unexpected error of one entry is a 500 of that entry, and the others are answered', async (t) => {
-  const config = readConfig({ CONSILIUM_LOG_LEVEL: 'silent', CONSILIUM_ACCESS: 'open', CONSILIUM_DATA: temporaryFolder(t) });
+  const config = readConfig({
+    CONSILIUM_LOG_LEVEL: 'silent',
+    CONSILIUM_ACCESS: 'open',
+    CONSILIUM_DATA: temporaryFolder(t),
+  });
   const store = await openTemporaryStore(t);
   const failing: typeof store = {
     ...store,

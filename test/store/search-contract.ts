@@ -6,6 +6,7 @@ import type { IndexEntry } from '../../src/search/index-entry.ts';
 import type { Clause, RangeValue, SearchQuery } from '../../src/search/search-query.ts';
 import type { Store, Version, Write } from '../../src/store/store.ts';
 import { IDS, TYPES } from './contract/entry-arbitraries.ts';
+import { checkTogether } from './contract/find-each.ts';
 import { allPages, deleted, resourceOf, searchOf, token, updated } from './contract/resources.ts';
 import { settings } from './contract/run-settings.ts';
 import {
@@ -121,9 +122,12 @@ export const testMatches = (name: string, open: (t: Test) => Promise<Store>, run
       async ({ resources, changes, searches }) => {
         queries += 2 * searches.length;
         const model = await openModel(store, resources);
+        const together = searches.map((search) => queryOf(model, search));
         for (const search of searches) await checkSearch(store, model, search);
+        await checkTogether(store, [...model.resources.values()], together);
         for (const change of changes) await commitChanges(store, model, [change]);
         for (const search of searches) await checkSearch(store, model, search);
+        await checkTogether(store, [...model.resources.values()], together);
       },
     );
     await fc.assert(property, settings(t, runs));

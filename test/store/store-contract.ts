@@ -4,6 +4,7 @@ import type { Store } from '../../src/store/store.ts';
 import { testBytes } from './contract/bytes.ts';
 import { testCommits } from './contract/commits.ts';
 import { testExplain } from './contract/explain.ts';
+import { testFindEach } from './contract/find-each.ts';
 import { testHistories } from './contract/histories.ts';
 import { testRecords } from './contract/records.ts';
 import { testRelated } from './contract/related.ts';
@@ -14,6 +15,7 @@ import { testVersions } from './contract/versions.ts';
 export const testStoreContract = (name: string, open: (t: Test) => Promise<Store>): void => {
   testVersions(name, open);
   testCommits(name, open);
+  testFindEach(name, open);
   testHistories(name, open);
   testRelated(name, open);
   testBytes(name, open);

@@ -100,7 +100,11 @@ const codeChallengeOf = (one: (name: string) => string | undefined): string => {
   return challenge;
 };
 
-const checkAudience = ({ fhirBase }: AuthServer, audience: string | undefined): void => {
+/** Who only wants to know who somebody is, as any OpenID client, says nothing of FHIR. */
+const OPENID_SCOPES = ['openid', 'profile', 'offline_access', 'online_access'];
+
+const checkAudience = ({ fhirBase }: AuthServer, scopes: readonly string[], audience: string | undefined): void => {
+  if (audience === undefined && scopes.every((scope) => OPENID_SCOPES.includes(scope))) return;
   if (audience === undefined) throw invalidRequest(`aud is missing; it must be ${fhirBase}`);
   if (audience.replace(/\/$/, '') !== fhirBase) throw invalidRequest(`aud must be ${fhirBase}`);
 };
@@ -141,10 +145,10 @@ const requestOf = async (server: AuthServer, { client, address }: KnownApp, valu
   const one = (name: string): string | undefined => values.get(name)?.[0];
   checkForm(one);
   const codeChallenge = codeChallengeOf(one);
-  checkAudience(server, one('aud'));
   const asked = one('scope');
   if (asked === undefined) throw refuse('invalid_scope', 'scope is missing');
   const scopes = withPatientContext(grantableScopes(server, client, asked));
+  checkAudience(server, scopes, one('aud'));
   const prompts = promptsOf(one('prompt'));
   const maximumAgeSeconds = maximumAgeOf(one('max_age'));
   const hintedUser = await hintedUserOf(server, one('id_token_hint'));

@@ -35,7 +35,7 @@ const SALT_BYTES = 16;
 const WAITING = 200;
 
 /** Longer and shorter ones are refused. NIST SP 800-63B asks for 8 at least, and for 64 at least to be allowed. */
-export const SHORTEST_PASSWORD = 12;
+export const SHORTEST_PASSWORD = 8;
 export const LONGEST_PASSWORD = 200;
 
 /** As people type it on different keyboards, it is one text (NIST SP 800-63B, section 3.1.1.2). */
@@ -44,14 +44,15 @@ const normalized = (password: string): string => password.normalize('NFKC');
 /** Why a password cannot be chosen; undefined if it can. Codes, as pages speak several languages. */
 export type PasswordProblem = 'too-short' | 'too-long' | 'too-simple';
 
-/** `names`: what must not be in it, such as the login. */
-export const passwordProblem = (password: string, names: readonly string[]): PasswordProblem | undefined => {
+const FEWEST_DIFFERENT_CHARACTERS = 5;
+
+/** `login`: as it is kept. A password may contain it, and anything else that people remember, but not be it. */
+export const passwordProblem = (password: string, login: string): PasswordProblem | undefined => {
   const characters = [...normalized(password)];
   if (characters.length < SHORTEST_PASSWORD) return 'too-short';
   if (characters.length > LONGEST_PASSWORD) return 'too-long';
   const folded = normalized(password).toLowerCase();
-  const isSimple = new Set(folded).size < 5 || names.some((name) => name !== '' && folded.includes(name.toLowerCase()));
-  return isSimple ? 'too-simple' : undefined;
+  return folded === login || new Set(folded).size < FEWEST_DIFFERENT_CHARACTERS ? 'too-simple' : undefined;
 };
 
 const derived = (password: string, salt: Buffer, { memoryKibibytes, passes, parallelism }: Costs): Promise<Buffer> =>

@@ -143,7 +143,7 @@ export const changePassword = async (
 ): Promise<PasswordResult> => {
   const { users, passwords, passwordLock, now } = people;
   const { id, login } = session.user;
-  const problem = passwordProblem(given.new, [login]);
+  const problem = passwordProblem(given.new, login);
   if (problem !== undefined) return { kind: 'refused', problem };
   const milliseconds = await passwordLock.attempt(login);
   if (milliseconds > 0) return { kind: 'locked', milliseconds };

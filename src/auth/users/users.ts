@@ -37,8 +37,8 @@ export interface Users {
   findByFhirUser(reference: string): Promise<readonly User[]>;
   /** A new password. The second factor is enrolled anew, and sessions and grants end. Throws UserRefused. */
   reset(login: string, password: string): Promise<User>;
-  /** Throws UserRefused. */
-  disable(login: string): Promise<User>;
+  /** Sessions and grants end; with `false` the user can sign in again. Throws UserRefused. */
+  disable(login: string, isDisabled?: boolean): Promise<User>;
   /** Changes a user who is there; answers how the user is then. */
   change(id: string, changed: Partial<Pick<User, 'isDisabled' | 'validFrom' | 'reach'>>): Promise<User | undefined>;
   credentials(id: string): Promise<Credentials | undefined>;
@@ -70,21 +70,26 @@ const LOGIN = /^[\p{L}\p{N}._@+-]{2,100}$/u;
 const REASONS = {
   'too-short': `has fewer than ${SHORTEST_PASSWORD} characters`,
   'too-long': `has more than ${LONGEST_PASSWORD} characters`,
-  'too-simple': 'contains the login, or has fewer than five different characters',
+  'too-simple': 'is the login, or has fewer than five different characters',
 };
 
 const checkPassword = (password: string, login: string): void => {
-  const problem = passwordProblem(password, [login]);
+  const problem = passwordProblem(password, login);
   if (problem !== undefined) throw new UserRefused(`The password ${REASONS[problem]}`);
 };
 
-const checkUser = ({ login, fhirUser, role, password }: NewUser): void => {
+/** @see https://hl7.org/fhir/R4/datatypes.html#id */
+const REFERENCE = /^([A-Za-z]+)\/[A-Za-z0-9\-.]{1,64}$/;
+
+const checkUser = ({ login, fhirUser, role, password, reach }: NewUser): void => {
   if (!LOGIN.test(login))
     throw new UserRefused(`The login '${login}' must have 2 to 100 letters, digits or characters of ._@+-`);
-  const [type = '', id = '', ...more] = fhirUser.split('/');
+  const [, type = ''] = REFERENCE.exec(fhirUser) ?? [];
   const types = FHIR_USER_TYPES[role];
-  if (id === '' || more.length > 0 || !types.includes(type))
+  if (!types.includes(type))
     throw new UserRefused(`A ${role} is a ${types.join(' or a ')}, such as ${types[0]}/123, and not '${fhirUser}'`);
+  if (reach === 'all' && !isStaff(role))
+    throw new UserRefused(`A ${role} reaches the own record; only staff can reach all`);
   if (password !== undefined) checkPassword(password, login);
 };
 
@@ -196,9 +201,9 @@ export const createUsers = (parts: UsersParts): Users => {
       await changeCredentials(user.id, ({ needsSecondFactor }) => ({ password: hash, needsSecondFactor }));
       return (await change(user.id, { validFrom: now() + 1 })) ?? user;
     },
-    disable: async (login) => {
+    disable: async (login, isDisabled = true) => {
       const user = await known(login);
-      return (await change(user.id, { isDisabled: true, validFrom: now() + 1 })) ?? user;
+      return (await change(user.id, { isDisabled, validFrom: now() + 1 })) ?? user;
     },
     change,
     changeCredentials,

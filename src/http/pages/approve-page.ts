@@ -53,7 +53,9 @@ const valueText = (value: string, words: Words): string => {
 };
 
 const conditionText = ({ parameters }: ResourceScope, words: Words): string =>
-  parameters.map(([name, value]) => `${name}: ${valueText(value, words)}`).join(', ');
+  parameters
+    .map(([name, value]) => (name === 'category' ? valueText(value, words) : `${name}: ${valueText(value, words)}`))
+    .join(', ');
 
 /** What a scope is about, and what may be done with it, in plain words. */
 export const scopeText = (scope: ResourceScope, words: Words): { readonly what: string; readonly how: string } => {

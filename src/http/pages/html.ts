@@ -15,7 +15,16 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '');
+/**
+ * Characters that turn the direction of what comes after them: in the name of an app they would rewrite our sentence around it.
+ *
+ * @see https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing
+ */
+const TURNS = '\u202a-\u202e\u2066-\u2069';
+
+const ESCAPED = new RegExp(`[&<>"'${TURNS}]`, 'g');
+
+const escaped = (text: string): string => text.replace(ESCAPED, (character) => ENTITIES[character] ?? '');
 
 const rendered = (content: Content): string => {
   if (content === undefined || content === false) return '';

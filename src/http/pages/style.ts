@@ -36,6 +36,7 @@ h1 { margin: 0 0 0.7rem; font-size: 1.6rem; line-height: 1.25; font-weight: 650;
 h2 { margin: 2rem 0 0.5rem; font-size: 1.1rem; line-height: 1.35; font-weight: 650; }
 h3 { margin: 0; font-size: 1.02rem; font-weight: 650; overflow-wrap: anywhere; }
 p { margin: 0 0 1rem; }
+main > :last-child, main > form:last-child > :last-child { margin-bottom: 0; }
 .soft, .hint { color: var(--soft); }
 .hint { margin: 0.15rem 0 0.4rem; font-size: 0.925rem; }
 a { color: var(--accent); text-underline-offset: 0.18em; }

@@ -125,9 +125,10 @@ const store = async (states: States, context: CommitContext, session: ClientSess
 };
 
 /** Throws StaleExpectation if a condition finds something else than it did. */
-export const checkExpected = async (expected: readonly Expectation[], search: Store['search']): Promise<void> => {
-  for (const { query, found } of expected) {
-    const { items } = await search({ ...query, count: found.length + 1 });
+export const checkExpected = async (expected: readonly Expectation[], findEach: Store['findEach']): Promise<void> => {
+  const results = await findEach(expected.map(({ query, found }) => ({ ...query, count: found.length + 1 })));
+  for (const [at, { found }] of expected.entries()) {
+    const items = results[at] ?? [];
     const keys = new Set(found.map(resourceKey));
     if (items.length !== found.length || !items.every((item) => keys.has(resourceKey(item))))
       throw new StaleExpectation('A condition does not hold any more');
@@ -168,10 +169,10 @@ export const gateKeys = (writes: readonly Write[], expected: readonly Expectatio
   ...expected.map(lockOf),
 ];
 
-/** @param searchesIn searches within a transaction. */
+/** @param findEachIn searches within a transaction. */
 export const createTransactionCommit = (
   context: CommitContext,
-  searchesIn: (session: ClientSession) => Pick<Store, 'search'>,
+  findEachIn: (session: ClientSession) => Store['findEach'],
 ) => {
   const { collections, bodies, rids, now } = context;
   const targetLocks = createTargetLocks();
@@ -187,7 +188,7 @@ export const createTransactionCommit = (
       const states = await findStates(writes, context, session);
       const before = await committedBefore(attempts, states, context, session);
       if (before !== undefined) return { mark, results: before, isDone: true };
-      await checkExpected(expected, searchesIn(session).search);
+      await checkExpected(expected, findEachIn(session));
       const applying = { at: now(), mark, nextRid: rids.next, textOf: textOfKnown(bodies) };
       const results = await applyAll(writes, states, applying);
       try {

@@ -13,8 +13,6 @@ export interface CommitOptions {
   readonly transactionLimits: TransactionLimits;
 }
 
-type Searching = Pick<Store, 'search'>;
-
 export interface Committer {
   commit(writes: readonly Write[], expected: readonly Expectation[], deadline: Deadline): Promise<readonly Written[]>;
   /** Resolves when no commit is under way. */
@@ -24,17 +22,17 @@ export interface Committer {
 /** Whether a write depends on another resource than its own. */
 const isDependent = (write: Write): boolean => 'requires' in write && (write.requires ?? []).length > 0;
 
-/** @param searchesIn searches of a transaction, or without one. */
+/** @param findEachIn searches of a transaction, or without one. */
 export const createCommitter = (
   context: CommitContext,
-  searchesIn: (session?: ClientSession) => Searching,
+  findEachIn: (session?: ClientSession) => Store['findEach'],
   { transactionGate, transactionLimits }: CommitOptions,
 ): Committer => {
   const gate = createGate(transactionGate);
-  const { search } = searchesIn();
+  const findEach = findEachIn();
   const commitOne = createSingleCommit(context);
   const commitIndex = createIndexCommit(context);
-  const commitMany = createTransactionCommit(context, searchesIn);
+  const commitMany = createTransactionCommit(context, findEachIn);
 
   return {
     commit: async (writes, expected, deadline) => {
@@ -52,7 +50,7 @@ export const createCommitter = (
         return gate.run(alone, async () => [await commitOne(first, deadline)]);
       return gate.run({ ...admission, isTransaction: true }, async (hasWaited) => {
         // Whoever had the condition before has most likely changed what it finds: that is seen without a transaction.
-        if (hasWaited) await repeated(deadline, () => checkExpected(expected, search));
+        if (hasWaited) await repeated(deadline, () => checkExpected(expected, findEach));
         return commitMany(writes, expected, deadline);
       });
     },

@@ -6,6 +6,9 @@ import { type ResourceDocument, type StoredVersion, VERSION_FIELDS } from './doc
 /** With the keys, so that an include needs no command to know where the references lead. */
 export const FOUND_FIELDS = { _id: 1, ...VERSION_FIELDS, k: 1 } as const;
 
+/** Enough for a reference and its place in a page, but not for a version. */
+export const REFERENCE_FIELDS = { _id: 1, rid: 1, type: 1, id: 1 } as const;
+
 export type FoundDocument = StoredVersion & Pick<ResourceDocument, '_id' | 'k'>;
 
 const keysOfVersions = new WeakMap<object, readonly string[]>();

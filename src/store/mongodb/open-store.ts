@@ -9,6 +9,7 @@ import { type Connection, connect } from './connect.ts';
 import type { SearchLimits } from './context.ts';
 import { type Deadline, deadlineIn, RETRY_AFTER_SECONDS, within } from './deadline.ts';
 import { answerOf, repeated } from './faults.ts';
+import { createFinds, findEachBy } from './find-each.ts';
 import { createRead } from './read.ts';
 import { openRecords } from './records.ts';
 import { leaseRids } from './rid.ts';
@@ -91,10 +92,11 @@ export const openMongoStore = async (options: MongoStoreOptions): Promise<Store>
   // A commit is dated when it begins, and may still be under way at the database when this server has given it up.
   const lateMilliseconds = CLOCK_SKEW + 2 * deadlineMilliseconds;
   const searchContext = { resources, history, versionsOf: bodies.versionsOf, searchLimits, now, lateMilliseconds };
-  const searchesIn = (session?: ClientSession) =>
-    createSearches(session === undefined ? searchContext : { ...searchContext, session });
-  const searches = searchesIn();
-  const committer = createCommitter({ collections, bodies, rids, now }, searchesIn, options);
+  const searches = createSearches(searchContext);
+  const finds = createFinds(searchContext);
+  const findEachIn = (session?: ClientSession) =>
+    findEachBy(session === undefined ? finds : createFinds({ ...searchContext, session }));
+  const committer = createCommitter({ collections, bodies, rids, now }, findEachIn, options);
   const timers = [regularly(leaseMilliseconds / 3, rids.renew), regularly(SWEEP_MILLISECONDS, bodies.sweep)];
   let closed: Promise<void> | undefined;
 
@@ -122,6 +124,8 @@ export const openMongoStore = async (options: MongoStoreOptions): Promise<Store>
     history: limited(calls(searches.history)),
     countHistory: limited(calls(searches.countHistory)),
     search: limited(calls(searches.search)),
+    // A search that is made alone has the time of a request, too.
+    findEach: findEachBy({ together: limited(calls(finds.together)), alone: limited(calls(finds.alone)) }),
     related: limited(calls(searches.related)),
     count: limited(calls(searches.count)),
     explain: limited(calls(searches.explain)),

@@ -22,6 +22,8 @@ export interface Searching {
   readonly commands: Commands;
   readonly compile: ClauseCompiler;
   readonly now: () => number;
+  /** What is read of each document of an unsorted page; by default all that a version is made of. */
+  readonly fields?: Readonly<Record<string, 1>>;
   /** Is told of each plan. */
   planned(plan: Plan): void;
 }
@@ -142,7 +144,7 @@ const unsortedGroup = async (
   const isSingle = searches.length === 1;
   const command = {
     filter: allOf([filter, ...behind(searches, start, after)]),
-    projection: FOUND_FIELDS,
+    projection: searching.fields ?? FOUND_FIELDS,
     sort: isSingle ? ({ rid: 1 } as const) : ({ type: 1, rid: 1 } as const),
     limit,
     ...(hint === undefined ? {} : { hint }),

@@ -55,15 +55,24 @@ export const openRecords = (
     }
   };
 
-  const remove = async (key: string, revision: number | undefined, tried: { any: boolean }) => {
+  /**
+   * One attempt to delete. The record is first put out of use under the mark of this deletion, so that of several that see
+   * the same revision one wins, whatever answers are lost. If even the first step's answer is lost and the index has
+   * removed the rest meanwhile, nobody has won: what may be used once is then not used at all.
+   */
+  const remove = async (key: string, revision: number | undefined, mark: ObjectId): Promise<boolean | 'again'> => {
     const there = await found(key);
-    // An attempt whose answer was lost.
-    if (there === null && tried.any) return true;
+    if (there?.mark.equals(mark)) {
+      await documents.deleteOne({ _id: key, mark });
+      return true;
+    }
     const current = there !== null && isThere(there) ? there.revision : 0;
     if (revision !== undefined && revision !== current) return false;
     if (there === null) return true;
-    tried.any = true;
-    return (await documents.deleteOne({ _id: key, mark: there.mark })).deletedCount === 1 ? true : 'again';
+    const gone = { ...there, value: '', mark, expires: new Date(now()) };
+    const { matchedCount } = await documents.replaceOne({ _id: key, mark: there.mark }, gone);
+    if (matchedCount === 1) await documents.deleteOne({ _id: key, mark });
+    return matchedCount === 1 ? true : 'again';
   };
 
   return {
@@ -97,9 +106,9 @@ export const openRecords = (
     },
     delete: async (key, revision) => {
       const time = deadline();
-      const tried = { any: false };
+      const mark = new ObjectId();
       for (let attempt = 0; ; attempt++) {
-        const result = await repeated(time, () => remove(key, revision, tried));
+        const result = await repeated(time, () => remove(key, revision, mark));
         if (result !== 'again') return result;
         await backOff(attempt, time);
       }

@@ -12,7 +12,8 @@ import { relatedDocuments } from './related.ts';
 
 type Searches = Pick<Store, 'search' | 'related' | 'count' | 'history' | 'countHistory' | 'explain'>;
 
-const searchingWith = (context: SearchContext): Searching => {
+/** What one search is made with, in the time of a search. */
+export const searchingWith = (context: SearchContext): Searching => {
   const commands = startCommands(context);
   return { commands, compile: createClauseCompiler(commands), now: context.now, planned: () => {} };
 };

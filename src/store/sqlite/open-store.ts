@@ -6,6 +6,7 @@ import type { Explanation, Page, Records, Store, Transfer, Version, Written } fr
 import { StoreUnusable } from '../store-unusable.ts';
 import type { SearchLimits } from './budget.ts';
 import { type Connection, type DatabaseFile, openConnection, prepareDatabase } from './database.ts';
+import { createFindEach } from './find-each.ts';
 import { createLargeTexts } from './large-texts.ts';
 import { largeTextsOf } from './lent-texts.ts';
 import { createReadVersion } from './read-version.ts';
@@ -101,6 +102,7 @@ export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Stor
       const { isCut = false, isOverBytes = false } = result;
       return { items: pageOf(result).items, isCut, isOverBytes };
     },
+    findEach: createFindEach(read),
     count: async (query) => (await read({ kind: 'count', query })).count ?? 0,
     explain: async (query) => (await read({ kind: 'explain', query })).explanation as Explanation,
     commit: async (writes, expected = []) =>

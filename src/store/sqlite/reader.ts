@@ -17,6 +17,7 @@ import { createSearcher } from './search.ts';
 export type ReadRequest =
   | { readonly kind: 'search'; readonly query: SearchQuery }
   | { readonly kind: 'count'; readonly query: SearchQuery }
+  | { readonly kind: 'find-each'; readonly queries: readonly SearchQuery[] }
   | { readonly kind: 'explain'; readonly query: SearchQuery }
   | { readonly kind: 'history'; readonly scope: HistoryScope; readonly page: HistoryPage }
   | { readonly kind: 'count-history'; readonly scope: HistoryScope; readonly times: HistoryTimes }
@@ -37,6 +38,8 @@ export interface ReadResult {
   readonly isCut?: boolean;
   readonly isOverBytes?: boolean;
   readonly count?: number;
+  /** What each search found. */
+  readonly found?: readonly (readonly Reference[])[];
   readonly explanation?: Explanation;
 }
 
@@ -52,8 +55,14 @@ export const createReader = (
   const searcher = createSearcher(runner);
   const explained = createExplainer(connection, names, budget);
   const { currentOf, versionAt } = openFittingVersions(connection);
+  const selectReference = connection.prepare<[number], Reference>(
+    'SELECT s.text AS type, r.id FROM resource r JOIN symbol s ON s.id = r.type WHERE r.rid = ?',
+  );
 
   const newestOf = (scope: HistoryScope): number | undefined => newestInstant(scope, connection, runner);
+
+  const found = ({ searches, count }: SearchQuery): Reference[] =>
+    searcher.page({ searches, sort: [], count }).items.map(({ rid }) => selectReference.get(rid) as Reference);
 
   const read = (request: ReadRequest): ReadResult => {
     switch (request.kind) {
@@ -74,6 +83,8 @@ export const createReader = (
       }
       case 'count':
         return { count: searcher.count(request.query) };
+      case 'find-each':
+        return { found: request.queries.map(found) };
       case 'explain':
         return { explanation: explained(request.query) };
       case 'count-history':

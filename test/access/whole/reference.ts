@@ -58,6 +58,11 @@ const isInCompartment = (type: string, json: Json, patient: string): boolean =>
   (type === 'Patient' && json['id'] === patient) ||
   (MEMBERS[type] ?? []).some((element) => referencesIn(json[element]).includes(`Patient/${patient}`));
 
+const isOfOthers = (type: string, json: Json, patients: readonly string[]): boolean =>
+  (MEMBERS[type] ?? [])
+    .flatMap((element) => referencesIn(json[element]))
+    .some((name) => name.startsWith('Patient/') && !patients.includes(name.slice('Patient/'.length)));
+
 const isOfCaller = ({ level }: ResourceScope, { user, context }: Actor): boolean =>
   level === 'patient' ? context.patient !== undefined : (level === 'user') === (user !== undefined);
 
@@ -75,6 +80,16 @@ export const currentOf = ({ versions }: WorldResource): WorldVersion =>
 const matchesScope = ({ parameters }: ResourceScope, json: Json): boolean =>
   parameters.every(([name, value]) => valuesOf(json, name).includes(value));
 
+/** Whether a reference opens what it leads to: who wrote it speaks for what is the own, or for all that has no source. */
+const isOpened = (world: World, name: string, by: string | undefined): boolean => {
+  const resource = world.get(name);
+  const { json, source } = resource === undefined ? { json: undefined, source: undefined } : currentOf(resource);
+  return json !== undefined && (by === undefined || name === by || source === undefined || source === by);
+};
+
+const openedBy = (world: World, json: Json, source: string | undefined): string[] =>
+  referencesIn(json).filter((name) => isOpened(world, name, source));
+
 /** What a patient's resources refer to, as far as they are seen, and over one more step. */
 const referredOf = (world: World, actor: Actor, patients: readonly string[]): Set<string> => {
   const first = new Set<string>();
@@ -83,7 +98,7 @@ const referredOf = (world: World, actor: Actor, patients: readonly string[]): Se
     if (json === undefined || !isOwnedType(type)) continue;
     if (!patients.some((patient) => isInCompartment(type, json, patient))) continue;
     if (mayDo(world, actor, 'r', type, json, source) || mayDo(world, actor, 's', type, json, source))
-      for (const reference of referencesIn(json)) first.add(reference);
+      for (const reference of openedBy(world, json, source)) first.add(reference);
   }
   const all = new Set(first);
   for (const name of first) {
@@ -100,7 +115,7 @@ const referredOf = (world: World, actor: Actor, patients: readonly string[]): Se
           ),
       ),
     );
-    if (isSeen) for (const reference of referencesIn(json)) all.add(reference);
+    if (isSeen) for (const reference of openedBy(world, json, source)) all.add(reference);
   }
   return all;
 };
@@ -114,7 +129,7 @@ const firstOf = (world: World, actor: Actor, patients: readonly string[]): Set<s
     if (json === undefined || !isOwnedType(type)) continue;
     if (!patients.some((patient) => isInCompartment(type, json, patient))) continue;
     if (mayDo(world, actor, 'r', type, json, source) || mayDo(world, actor, 's', type, json, source))
-      for (const reference of referencesIn(json)) found.add(reference);
+      for (const reference of openedBy(world, json, source)) found.add(reference);
   }
   return found;
 };
@@ -141,8 +156,10 @@ export const mayDo = (
   scopesFor(actor, type, letter).some((scope) => {
     if (!matchesScope(scope, json) || !reaches(actor, source)) return false;
     return ownersOf(actor, scope).every((owners) => {
-      if (isOwnedType(type)) return owners.some((patient) => isInCompartment(type, json, patient));
       const isRead = letter === 'r' || letter === 's';
+      const isOwned = owners.some((patient) => isInCompartment(type, json, patient));
+      // Nobody writes into the record of another patient, also where both are named.
+      if (isOwnedType(type)) return isOwned && (isRead || !isOfOthers(type, json, owners));
       return isRead && referredOf(world, actor, owners).has(`${type}/${json['id']}`);
     });
   });

@@ -119,6 +119,7 @@ test('g10_smart_invalid_aud: aud must be the FHIR base: another url, and none, g
   await refused(t, started, { aud: undefined }, 'invalid_request');
   await refused(t, started, { aud: started.server.origin }, 'invalid_request');
   t.match(await started.ask({ aud: `${started.server.fhirBase}/` }), { title: signInTitle });
+  t.match(await started.ask({ aud: undefined, scope: 'openid profile' }), { title: signInTitle }, 'OpenID alone');
 });
 
 test('OIDCCResponseTypeMissing: a response_type that is missing is invalid_request, another is unsupported_response_type', async (t) => {

@@ -38,7 +38,7 @@ const answering = async (headers: Record<string, string> = {}) => {
   return listener;
 };
 
-test('A registered url is fetched, and a new key there is honoured at once', async (t) => {
+test('BDT "Authorization using JWKS URL", REQ-S 296, 297, 326, 339: a registered url is fetched, and a new key there is honoured at once', async (t) => {
   const keys = [await newKey('RS384'), await newKey('ES384')];
   const shown = { index: 0 };
   const { url, asked } = await startKeyServer(t, (_request, response) => {
@@ -75,7 +75,7 @@ test('Unknown keys do not make the server ask more often than once a second', as
   t.equal(asked.length, 2, 'and those who wait share one answer');
 });
 
-test('A key set is kept as long as its headers say, and not longer', async (t) => {
+test('REQ-S 341, 342: a key set is kept as long as its headers say, and not longer', async (t) => {
   const from = new Date(1_900_000_000_000);
   const cases: [headers: Record<string, string>, seconds: number][] = [
     [{ 'cache-control': 'max-age=100' }, 100],

@@ -35,7 +35,7 @@ const withTokens = async (server: TestAuthServer, scope = SCOPE) => {
 
 const bearer = (token: unknown) => ({ authorization: `Bearer ${token}` });
 
-test('An active token is introspected with what was granted', async (t) => {
+test('smart_token_introspection_stu2_2, g10_token_introspection_stu2_2, REQ-S 272-279: an active token is introspected with what was granted', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, json, access, refresh } = await withTokens(server);
   const claims = decodeJwt(String(json['id_token']));
@@ -57,7 +57,7 @@ test('An active token is introspected with what was granted', async (t) => {
   t.match((await server.post('/auth/introspect', { token: refresh, client_id: client.id })).json, { active: true });
 });
 
-test('An invalid token is introspected with 200 and active false alone', async (t) => {
+test('smart_token_introspection_stu2_2, g10_token_introspection_stu2_2: an invalid token is introspected with 200 and active false alone', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, access } = await withTokens(server);
   const [id = ''] = access.split('.');
@@ -70,7 +70,7 @@ test('An invalid token is introspected with 200 and active false alone', async (
   t.same(ended.json, { active: false }, 'an expired one');
 });
 
-test('Introspection without credentials is 401, without token 400', async (t) => {
+test('REQ-S 281, MS TokenIntrospectionTests: introspection without credentials is 401, without token 400', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, access } = await withTokens(server);
   const without = await server.post('/auth/introspect', { token: access });
@@ -85,7 +85,7 @@ test('Introspection without credentials is 401, without token 400', async (t) =>
   t.match(await server.post('/auth/introspect', {}, bearer(access)), { status: 400 });
 });
 
-test('A client introspects its own tokens, one that reaches everything those of all', async (t) => {
+test('REQ-S 282, 283: a client introspects its own tokens, one that reaches everything those of all', async (t) => {
   const server = await startTestAuthServer(t);
   const { access } = await withTokens(server);
   const { client: other } = await newApp(server);
@@ -125,7 +125,7 @@ test('A token of a disabled client is inactive', async (t) => {
   });
 });
 
-test('Revoking a refresh token ends its access tokens, too', async (t) => {
+test('g10_token_revocation, RFC 7009: revoking a refresh token ends its access tokens, too', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, access, refresh } = await withTokens(server);
   const { status, text } = await server.post('/auth/revoke', { token: refresh, client_id: client.id });
@@ -154,7 +154,7 @@ test('Revoking an access token ends it alone', async (t) => {
   t.equal(await authenticate(server, String(json['access_token'])), undefined);
 });
 
-test('Revocation answers 200 for unknown tokens, and refuses who may not revoke', async (t) => {
+test('RFC 7009: revocation answers 200 for unknown tokens, and refuses who may not revoke', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, access } = await withTokens(server);
   const { client: other } = await newApp(server);
@@ -175,7 +175,7 @@ test('Revocation answers 200 for unknown tokens, and refuses who may not revoke'
   t.ok(await authenticate(server, access));
 });
 
-test('Userinfo answers by GET, and by POST with the token in the header or the form, with the sub of the id_token', async (t) => {
+test('OIDCCUserInfoGet, PostHeader, PostBody: userinfo answers by GET, and by POST with the token in the header or the form, with the sub of the id_token', async (t) => {
   const server = await startTestAuthServer(t);
   const { json, access } = await withTokens(server);
   const { sub, fhirUser } = decodeJwt(String(json['id_token']));

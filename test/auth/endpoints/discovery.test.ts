@@ -9,7 +9,7 @@ const SMART = '/fhir/.well-known/smart-configuration';
 const OPENID = '/.well-known/openid-configuration';
 const REGISTRATION_TOKEN = 'r'.repeat(32);
 
-test('The SMART configuration is the same JSON whatever is accepted', async (t) => {
+test('well_known_endpoint, well_known_capabilities_stu2, g10_smart_well_known_capabilities, us_core_smart_well_known_capabilities, bulk_data_smart_discovery_v101_contents, REQ-S 285-289, 372, 374, 376, 377, 381-385, 393, 394: the SMART configuration is complete, and the same JSON whatever is accepted', async (t) => {
   const server = await startTestAuthServer(t);
   const { status, headers, text, json } = await server.send('GET', SMART, { accept: 'application/json' });
   t.equal(status, 200);
@@ -50,7 +50,7 @@ test('The SMART configuration is the same JSON whatever is accepted', async (t) 
   t.notOk('registration_endpoint' in json, 'registration is off');
 });
 
-test('Every url of the documents is absolute, and everything public behind them is there', async (t) => {
+test('REQ-S 378, 391, 392, 438: every url of the documents is absolute, and everything public behind them is there', async (t) => {
   const server = await startTestAuthServer(t, { registrationToken: REGISTRATION_TOKEN });
   for (const path of [SMART, OPENID]) {
     const { json } = await server.send('GET', path);
@@ -64,7 +64,7 @@ test('Every url of the documents is absolute, and everything public behind them 
   t.match(style.json, { color_background: /^#/, font_family_body: String });
 });
 
-test('Every scope that is listed is grantable', async (t) => {
+test('REQ-S 389: every scope that is listed is grantable', async (t) => {
   const server = await startTestAuthServer(t);
   const { json } = await server.send('GET', SMART);
   const scopes = json['scopes_supported'] as string[];
@@ -76,7 +76,7 @@ test('Every scope that is listed is grantable', async (t) => {
   }
 });
 
-test('The OpenID configuration has what is required, and openid-client takes it', async (t) => {
+test('smart_openid_retrieve_configuration, smart_openid_required_configuration_fields: the OpenID configuration has what is required, and openid-client takes it', async (t) => {
   const server = await startTestAuthServer(t);
   const { status, headers, json } = await server.send('GET', OPENID);
   t.equal(status, 200);
@@ -92,7 +92,7 @@ test('The OpenID configuration has what is required, and openid-client takes it'
   t.equal(found.serverMetadata().token_endpoint, `${server.issuer}/auth/token`);
 });
 
-test('The key set has at least one RSA key that can be imported', async (t) => {
+test('smart_openid_retrieve_jwks: the key set has at least one RSA key that can be imported', async (t) => {
   const server = await startTestAuthServer(t);
   const { status, json } = await server.send('GET', '/auth/jwks');
   t.equal(status, 200);
@@ -101,7 +101,7 @@ test('The key set has at least one RSA key that can be imported', async (t) => {
   t.ok(await createLocalJWKSet({ keys })({ alg: 'RS256', kid: keys[0]?.kid ?? '' }));
 });
 
-test('Apps in browsers may ask from every origin, with a preflight', async (t) => {
+test('smart_cors_well_known_endpoint, smart_cors_metadata_request, REQ-S 16, MS CorsTests: apps in browsers may ask from every origin, with a preflight', async (t) => {
   const server = await startTestAuthServer(t);
   const origin = 'https://app.example';
   for (const path of [

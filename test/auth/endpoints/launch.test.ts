@@ -24,7 +24,7 @@ const withToken = async (t: Parameters<typeof startTestAuthServer>[0]) => {
   return { server, app, launch };
 };
 
-test('A backend client creates a launch, which its app can use once', async (t) => {
+test('smart_app_launch, smart_launch_received: a backend client creates a launch with iss and an opaque launch, which its app can use once', async (t) => {
   const { server, app, launch } = await withToken(t);
   const asked = {
     ...{

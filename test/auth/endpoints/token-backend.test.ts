@@ -21,7 +21,7 @@ const OAUTH_ERRORS = [
   'invalid_scope',
 ];
 
-test('Clients can authorize with each algorithm that is advertised', async (t) => {
+test('smart_backend_services_auth_request_success, auth_response_body, BDT "Clients can authorize", REQ-S 248, 254-258, 262: clients can authorize with each algorithm that is advertised', async (t) => {
   const server = await startTestAuthServer(t);
   for (const alg of ['RS384', 'ES384', 'RS256', 'ES256']) {
     const { client, key } = await newBackend(server, {}, alg);
@@ -34,7 +34,7 @@ test('Clients can authorize with each algorithm that is advertised', async (t) =
   }
 });
 
-test('An unknown grant_type is answered with 400 unsupported_grant_type, whoever asks', async (t) => {
+test('smart_backend_services_invalid_grant_type: an unknown grant_type is answered with 400 unsupported_grant_type, whoever asks', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server);
   const form = await backendForm(server, client.id, key, { grant_type: 'not_a_grant_type' });
@@ -42,7 +42,7 @@ test('An unknown grant_type is answered with 400 unsupported_grant_type, whoever
   t.match(await server.post('/auth/token', { grant_type: 'constructor' }), { status: 400 });
 });
 
-test('A token request is a form: JSON is refused with an OAuth error', async (t) => {
+test('BDT "Requires application/x-www-form-urlencoded POSTs": a token request is a form; JSON is refused with an OAuth error', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server);
   const form = await backendForm(server, client.id, key);
@@ -58,7 +58,7 @@ test('A token request is a form: JSON is refused with an OAuth error', async (t)
   }
 });
 
-test('Each parameter must be present, valid, and there once', async (t) => {
+test('BDT "parameter must be present", "parameter must be valid": each of the four parameters must be present, valid, and there once', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server);
   for (const name of ['grant_type', 'client_assertion_type', 'scope', 'client_assertion']) {
@@ -76,7 +76,7 @@ test('Each parameter must be present, valid, and there once', async (t) => {
   t.equal((await server.post('/auth/token', unknown)).status, 200, 'an unknown parameter is passed over');
 });
 
-test('A client assertion is refused with invalid_client', async (t) => {
+test('BDT "Validates authenticationToken.aud", "authenticationToken.iss", "Only accept registered client IDs", "validates the jku token header", "Validates the token signature", REQ-S 335, 337, 338, 340: a client assertion that is wrong is refused with invalid_client', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server);
   const now = Math.floor(server.now() / 1000);
@@ -129,7 +129,7 @@ test('A client assertion is refused with invalid_client', async (t) => {
   t.equal((await server.post('/auth/token', accepted)).status, 200, 'the issuer is a right aud');
 });
 
-test('A client assertion with alg none, or signed with HMAC by the public key, is refused with invalid_client', async (t) => {
+test('REQ-S 337: a client assertion with alg none, or signed with HMAC by the public key, is refused with invalid_client', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server, {}, 'RS384');
   const [, claims = ''] = (await assertion(server, client.id, key)).split('.');
@@ -150,7 +150,7 @@ test('A client assertion with alg none, or signed with HMAC by the public key, i
   }
 });
 
-test('A jti that was used is refused with invalid_client, also by another instance on the same store', async (t) => {
+test('REQ-S 336: a jti that was used is refused with invalid_client, also by another instance on the same store', async (t) => {
   const server = await startTestAuthServer(t);
   const second = await startTestAuthServer(t, { store: server.store, issuer: server.issuer });
   const { client, key } = await newBackend(server);
@@ -163,7 +163,7 @@ test('A jti that was used is refused with invalid_client, also by another instan
   t.equal(answers.filter(({ status }) => status === 200).length, 1, 'of six at once one gets a token');
 });
 
-test('A scope that cannot be granted is answered with invalid_scope', async (t) => {
+test('BDT "Rejects empty scope", "Validates scopes", "Rejects unknown action", "Rejects unknown resource", "Rejects explicit mutation": a scope that cannot be granted is answered with invalid_scope', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server, { scope: 'system/*.rs' });
   const refused = [
@@ -184,7 +184,7 @@ test('A scope that cannot be granted is answered with invalid_scope', async (t) 
   }
 });
 
-test('A request is cut to what the registration covers', async (t) => {
+test('BDT "Handles V1 scopes correctly", "Handles V2 scopes correctly", wildcards, "mixed v1 and v2", REQ-S 250: a request is cut to what the registration covers', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server, { scope: 'system/*.rs' });
   const cut: Record<string, string> = {
@@ -242,7 +242,7 @@ test('A disabled client gets no token', async (t) => {
   t.equal((await server.post('/auth/token', form)).status, 200);
 });
 
-test('An assertion whose type is not jwt-bearer is refused', async (t) => {
+test('smart_backend_services_invalid_client_assertion, smart_backend_services_invalid_jwt: an assertion whose type is not jwt-bearer is refused', async (t) => {
   const server = await startTestAuthServer(t);
   const { client, key } = await newBackend(server);
   for (const client_assertion_type of ['not_an_assertion_type', ASSERTION.toUpperCase()]) {

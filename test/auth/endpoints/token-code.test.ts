@@ -18,7 +18,7 @@ import {
   VERIFIER,
 } from '../test-auth-server.ts';
 
-test('A public client exchanges a code for tokens, with the launch context', async (t) => {
+test('smart_token_exchange_stu2_2, smart_token_response_body_stu2_2, smart_token_response_headers, smart_cors_token_exchange, REQ-S 17, 73-78, 86, 87, 91, 172, 178: a public client exchanges a code for tokens, with the launch context', async (t) => {
   const server = await startTestAuthServer(t);
   const [{ client }, user] = [await newApp(server), await newUser(server)];
   const context = {
@@ -68,7 +68,7 @@ test('Only hashes of tokens are stored', async (t) => {
     t.notOk((await stored()).includes(String(json[name]).split('.')[1] ?? ''), name);
 });
 
-test('A symmetric client authenticates by Basic or in the form, and only with its present secret', async (t) => {
+test('client-confidential-symmetric, OIDCCServerTest, OIDCCServerTestClientSecretPost, OIDCCAlternateHappyFlow: a symmetric client authenticates by Basic or in the form, and only with its present secret', async (t) => {
   const server = await startTestAuthServer(t);
   const [{ client, secret = '' }, user] = [
     await newApp(server, { kind: 'confidential-symmetric' }),
@@ -99,7 +99,7 @@ test('A symmetric client authenticates by Basic or in the form, and only with it
   t.equal((await server.post('/auth/token', await form(), basic(next))).status, 200, 'the new secret');
 });
 
-test('An asymmetric client authenticates by its assertion', async (t) => {
+test('client-confidential-asymmetric, g10_asymmetric_launch, g10_asymmetric_launch_id_token: an asymmetric client authenticates by its assertion', async (t) => {
   const server = await startTestAuthServer(t);
   const key = await newKey('RS384');
   const more = { kind: 'confidential-asymmetric', jwks: { keys: [key.publicJwk] } };
@@ -115,7 +115,7 @@ test('An asymmetric client authenticates by its assertion', async (t) => {
   t.type(json['id_token'], 'string');
 });
 
-test('A wrong code is 400, a wrong client 400 or 401', async (t) => {
+test('g10_smart_invalid_token_request_stu2: a wrong code is 400, a wrong client 400 or 401', async (t) => {
   const server = await startTestAuthServer(t);
   const [{ client }, other, user] = [await newApp(server), await newApp(server), await newUser(server)];
   const code = await newCode(server, granted(server, client, user));
@@ -137,7 +137,7 @@ test('A wrong code is 400, a wrong client 400 or 401', async (t) => {
   t.equal((await server.post('/auth/token', codeForm(client.id, code))).status, 200, 'the right client still can');
 });
 
-test('A code_verifier that is missing, blank, wrong or the plain challenge is refused', async (t) => {
+test('smart_no_verifier_token_request, smart_blank_verifier_token_request, smart_bad_code_verifier_token_request, smart_plain_code_verifier_token_request, OIDCCEnsureRequestWithValidPkceSucceeds: a code_verifier that is missing, blank, wrong or the plain challenge is refused', async (t) => {
   const server = await startTestAuthServer(t);
   const [{ client }, user] = [await newApp(server), await newUser(server)];
   const code = await newCode(server, granted(server, client, user));
@@ -150,7 +150,7 @@ test('A code_verifier that is missing, blank, wrong or the plain challenge is re
     });
 });
 
-test('A code lives a minute', async (t) => {
+test('REQ-S 58: a code lives a minute', async (t) => {
   const server = await startTestAuthServer(t);
   const [{ client }, user] = [await newApp(server), await newUser(server)];
   const code = await newCode(server, granted(server, client, user));
@@ -160,7 +160,7 @@ test('A code lives a minute', async (t) => {
   t.ok(code);
 });
 
-test('A code that comes a second time is 400 invalid_grant and ends what it was exchanged for', async (t) => {
+test('OIDCCAuthCodeReuse, OIDCCAuthCodeReuseAfter30Seconds, REQ-S 58: a code that comes a second time is 400 invalid_grant and ends what it was exchanged for', async (t) => {
   const server = await startTestAuthServer(t);
   const second = await startTestAuthServer(t, { store: server.store, issuer: server.issuer });
   const [{ client }, user] = [await newApp(server), await newUser(server)];
@@ -190,7 +190,7 @@ test('Of exchanges of one code at the same time, on two instances, at most one g
   }
 });
 
-test('The id_token is what OpenID Connect and SMART ask for', async (t) => {
+test('smart_openid_decode_id_token, smart_openid_token_header, smart_openid_token_payload, OIDCCIdTokenSignature, OIDCCIdTokenUnsigned, REQ-S 203-205: the id_token is what OpenID Connect and SMART ask for', async (t) => {
   const server = await startTestAuthServer(t);
   const [{ client }, user] = [await newApp(server), await newUser(server)];
   const code = await newCode(server, granted(server, client, user, undefined, { nonce: 'n-1' }));
@@ -205,7 +205,7 @@ test('The id_token is what OpenID Connect and SMART ask for', async (t) => {
   t.ok(Number(payload['auth_time']) <= Number(payload.iat));
   t.ok((payload.sub?.length ?? 0) > 0 && (payload.sub?.length ?? 0) <= 255);
 
-  t.test('and a refreshed one has the same iss, sub, aud and auth_time', async (t) => {
+  t.test('OIDCCRefreshToken: and a refreshed one has the same iss, sub, aud and auth_time', async (t) => {
     server.wait(5000);
     const refresh = { grant_type: 'refresh_token', refresh_token: String(json['refresh_token']), client_id: client.id };
     const next = (await server.post('/auth/token', refresh)).json;
@@ -214,16 +214,19 @@ test('The id_token is what OpenID Connect and SMART ask for', async (t) => {
     t.ok((again.iat ?? 0) > (payload.iat ?? 0));
   });
 
-  t.test('and is there only with the scope openid, fhirUser only with its scope', async (t) => {
-    const none = await newCode(server, granted(server, client, user, 'fhirUser patient/Patient.rs'));
-    t.notOk('id_token' in (await server.post('/auth/token', codeForm(client.id, none))).json);
-    const bare = await newCode(server, granted(server, client, user, 'openid patient/Patient.rs'));
-    const answer = (await server.post('/auth/token', codeForm(client.id, bare))).json;
-    const { payload: claims } = await jwtVerify(String(answer['id_token']), keys, options);
-    t.notOk('fhirUser' in claims);
-    t.notOk('nonce' in claims, 'the nonce is optional');
-    t.notOk('refresh_token' in answer, 'nor is there a refresh_token without offline_access');
-  });
+  t.test(
+    'OIDCCEnsureRequestWithoutNonceSucceedsForCodeFlow: and is there only with the scope openid, fhirUser only with its scope, a nonce only if it was sent',
+    async (t) => {
+      const none = await newCode(server, granted(server, client, user, 'fhirUser patient/Patient.rs'));
+      t.notOk('id_token' in (await server.post('/auth/token', codeForm(client.id, none))).json);
+      const bare = await newCode(server, granted(server, client, user, 'openid patient/Patient.rs'));
+      const answer = (await server.post('/auth/token', codeForm(client.id, bare))).json;
+      const { payload: claims } = await jwtVerify(String(answer['id_token']), keys, options);
+      t.notOk('fhirUser' in claims);
+      t.notOk('nonce' in claims, 'the nonce is optional');
+      t.notOk('refresh_token' in answer, 'nor is there a refresh_token without offline_access');
+    },
+  );
 });
 
 test('A token ends when its client or user is disabled, or the user signs out everywhere', async (t) => {

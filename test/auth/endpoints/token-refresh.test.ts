@@ -28,7 +28,7 @@ const withTokens = async (server: TestAuthServer, scope = SCOPE, more = {}) => {
   return { client, user, json, refresh };
 };
 
-test('A refresh without scope keeps the scopes and the launch context', async (t) => {
+test('smart_token_refresh_stu2, smart_token_refresh_body, smart_token_response_headers, REQ-S 109: a refresh without scope keeps the scopes and the launch context', async (t) => {
   const server = await startTestAuthServer(t);
   const { json, refresh } = await withTokens(server);
   const { status, json: next, headers } = await refresh(json['refresh_token']);
@@ -39,7 +39,7 @@ test('A refresh without scope keeps the scopes and the launch context', async (t
   t.ok(await authenticate(server, String(next['access_token'])));
 });
 
-test('A refresh may ask for the same scopes or for fewer, not for wider ones', async (t) => {
+test('smart_token_refresh_stu2 with scopes, REQ-S 103, 110-114: a refresh may ask for the same scopes or for fewer, not for wider ones', async (t) => {
   const server = await startTestAuthServer(t);
   const { json, refresh } = await withTokens(server);
   let token = json['refresh_token'];
@@ -90,7 +90,7 @@ test('Of refreshes with one token at the same time, on two instances, no more th
   t.equal(await authenticate(server, String(json['access_token'])), undefined);
 });
 
-test('A refresh token is bound to its client', async (t) => {
+test('REQ-S 103: a refresh token is bound to its client', async (t) => {
   const server = await startTestAuthServer(t);
   const { json, refresh } = await withTokens(server);
   const { client: other } = await newApp(server);
@@ -101,7 +101,7 @@ test('A refresh token is bound to its client', async (t) => {
   t.equal((await refresh(json['refresh_token'])).status, 200, 'and its own client still can use it');
 });
 
-test('A client authenticates for a refresh as its kind says: by Basic, or by an assertion', async (t) => {
+test('g10_token_refresh_stu2: a client authenticates for a refresh as its kind says: by Basic, or by an assertion', async (t) => {
   const server = await startTestAuthServer(t);
   const [user, key] = [await newUser(server), await newKey('RS384')];
   const symmetric = await newApp(server, { kind: 'confidential-symmetric' });
@@ -127,7 +127,7 @@ test('A client authenticates for a refresh as its kind says: by Basic, or by an 
   }
 });
 
-test('A random refresh token is refused, and so is an access token in its place', async (t) => {
+test('g10_invalid_token_refresh: a random refresh token is refused, and so is an access token in its place', async (t) => {
   const server = await startTestAuthServer(t);
   const { json, refresh } = await withTokens(server);
   for (const token of ['random', `${'a'.repeat(22)}.${'b'.repeat(43)}`, json['access_token'], 'x'.repeat(10_000)])
@@ -135,7 +135,7 @@ test('A random refresh token is refused, and so is an access token in its place'
   t.equal((await refresh(json['refresh_token'])).status, 200);
 });
 
-test('A refresh token lives three months, and its next one as long again', async (t) => {
+test('g10_refresh_token_refresh_attestation: a refresh token lives three months, and its next one as long again', async (t) => {
   const server = await startTestAuthServer(t);
   const { json } = await withTokens(server);
   const [record] = await server.records.list('grant/', 10);
@@ -143,7 +143,7 @@ test('A refresh token lives three months, and its next one as long again', async
   t.ok(json['refresh_token']);
 });
 
-test('online_access comes with a refresh token that lasts as long as the session', async (t) => {
+test('permission-online: online_access comes with a refresh token that lasts as long as the session', async (t) => {
   const server = await startTestAuthServer(t);
   await server.records.put('session/x', '{}', { expires: server.now() + 3_600_000 });
   const scope = 'online_access launch/patient patient/Patient.rs';

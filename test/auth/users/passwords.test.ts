@@ -45,12 +45,17 @@ test('Only so many passwords are hashed at once, and more than 200 do not wait',
   await Promise.all(attempts.slice(0, 201));
 });
 
-test('A password has 12 to 200 characters, is not the login, and is not one letter again and again', (t) => {
-  const problem = (password: string) => passwordProblem(password, ['marie.curie']);
-  t.equal(problem('short'), 'too-short');
+test('A password has 8 to 200 characters, is not the login, and has five different characters at least', (t) => {
+  const problem = (password: string) => passwordProblem(password, 'marie.curie');
+  t.equal(problem('seven77'), 'too-short');
+  t.equal(problem('eight888'), undefined);
+  t.equal(problem('\u{1F40E}'.repeat(7)), 'too-short', 'characters are counted, not code units');
   t.equal(problem('é'.repeat(201)), 'too-long');
   t.equal(problem('aaaaaaaaaaaaaaaa'), 'too-simple');
-  t.equal(problem('my-Marie.Curie-2'), 'too-simple');
+  t.equal(problem('aAbBcCdD'), 'too-simple', 'a letter is the same in both cases');
+  t.equal(problem('Marie.Curie'), 'too-simple');
+  t.equal(problem('ｍａｒｉｅ.ｃｕｒｉｅ'), 'too-simple', 'however it is written');
+  t.equal(problem('my-Marie.Curie-2'), undefined, 'it may contain the login');
   t.equal(problem('correct horse battery'), undefined);
   t.equal(problem('\u{1F40E}'.repeat(12)), 'too-simple');
   t.end();

@@ -68,7 +68,10 @@ test('A user is refused whose login is taken or malformed, who is nowhere, or wh
   await refused({ login: '' }, /login/);
   await refused({ fhirUser: 'Patient/nobody' }, /no Patient\/nobody/);
   await refused({ fhirUser: 'Patient/1/2' }, /Patient/);
-  await refused({ password: 'short' }, /fewer than 12/);
+  await refused({ fhirUser: 'Patient/a b' }, /Patient/);
+  await refused({ fhirUser: `Patient/${'a'.repeat(65)}` }, /Patient/);
+  await refused({ reach: 'all' }, /own record/);
+  await refused({ password: 'short' }, /fewer than 8/);
   t.equal((await people.users.list()).length, 1, 'nothing is left of those that were refused');
   t.same(await people.users.findByFhirUser('Patient/nobody'), []);
 });

@@ -185,6 +185,27 @@ test('The rate limit answers pages with 429, and authorization requests too', as
   t.match(await browser.get('/auth/authorize?client_id=app'), { status: 429 });
 });
 
+test('The rate limit of sign-in is of the address alone: names of clients do not begin it anew', async (t) => {
+  const server = await start(t, { CONSILIUM_RATE_LIMIT: '3' });
+  const browser = openBrowser(server.origin);
+  const form = (await browser.get('/auth/sign-in')).fields('/auth/sign-in');
+  const attempt = async (path: string, fields: [string, string][] = []) =>
+    (await browser.post(path, [...form, ['login', 'x'], ['password', 'y'], ...fields])).status;
+  for (let count = 0; count < 3; count++) t.equal(await attempt(`/auth/sign-in?client_id=${count}`), 403);
+  t.equal(await attempt('/auth/sign-in?client_id=4'), 429);
+  t.equal(await attempt('/auth/sign-in', [['client_id', '5']]), 429);
+});
+
+test('A host with characters that separate sources cannot add to the policy', async (t) => {
+  const server = await start(t);
+  const redirect = 'https://a;sandbox,b.example/callback';
+  await server.addApp({ id: 'odd', redirectUris: [redirect] });
+  const page = await openBrowser(server.origin).get(
+    authorizePath(server, { client_id: 'odd', redirect_uri: redirect }),
+  );
+  t.match(page.headers.get('content-security-policy'), "form-action 'self' https://a%3bsandbox%2cb.example;");
+});
+
 test('My apps lists what was granted, removes one, and shows nothing of others', async (t) => {
   const server = await start(t);
   const browser = openBrowser(server.origin);

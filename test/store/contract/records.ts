@@ -13,6 +13,16 @@ const indexed = (id: string, version: number, code: string): Write => ({
 });
 
 const testReadingAndWriting = (name: string, open: (t: Test) => Promise<Store>): void => {
+  test(`${name}: of many who delete a revision at once, one has done it`, async (t) => {
+    const { records } = await open(t);
+    for (let round = 0; round < 5; round++) {
+      await records.put('once', '1');
+      const done = await Promise.all(Array.from({ length: 20 }, () => records.delete('once', 1)));
+      t.equal(done.filter((isDone) => isDone).length, 1);
+      t.equal(await records.get('once'), undefined);
+    }
+  });
+
   test(`${name}: a record is written, read, written again and deleted`, async (t) => {
     const { records } = await open(t);
     t.equal(await records.get('job/1'), undefined);

@@ -1,40 +1,14 @@
-import { MongoClient } from 'mongodb';
-import { type Test, test } from 'tap';
+import { test } from 'tap';
 import type { Write } from '../../../src/store/store.ts';
 import { created, deleted, resourceOf, searchOf, token, updated, withToken } from '../contract/resources.ts';
-import { openTemporaryMongoStore, WITHOUT_MONGODB } from './temporary-store.ts';
-
-const UNCOUNTED = new Set(['endSessions', 'ping', 'hello']);
-
-/** A store, and the names of the commands that it sends while it does something. */
-const openWatched = async (t: Test) => {
-  const names: string[] = [];
-  const original = MongoClient.prototype.connect;
-  MongoClient.prototype.connect = function connect(this: MongoClient) {
-    Object.assign(this, { monitorCommands: true });
-    this.on('commandStarted', ({ commandName }) => {
-      if (!UNCOUNTED.has(commandName)) names.push(commandName);
-    });
-    return original.call(this);
-  };
-  t.teardown(() => {
-    MongoClient.prototype.connect = original;
-  });
-  const store = await openTemporaryMongoStore(t);
-  MongoClient.prototype.connect = original;
-  const sentBy = async (action: () => Promise<unknown>): Promise<string[]> => {
-    names.length = 0;
-    await action();
-    return [...names];
-  };
-  return { store, sentBy };
-};
+import { WITHOUT_MONGODB } from './temporary-store.ts';
+import { openWatchedStore } from './watched-store.ts';
 
 const patient = (id: string, content = 0) => resourceOf('Patient', id, `"content":${content}`);
 const large = (id: string) => resourceOf('Binary', id, `"data":"${'x'.repeat(1_000_000)}"`);
 
 test('a read is one command', { skip: WITHOUT_MONGODB }, async (t) => {
-  const { store, sentBy } = await openWatched(t);
+  const { store, sentBy } = await openWatchedStore(t);
   await store.commit([created(patient('a'))]);
   t.same(await sentBy(() => store.read(patient('a'))), ['find']);
   t.same(await sentBy(() => store.read(patient('a'), 1)), ['find']);
@@ -42,13 +16,13 @@ test('a read is one command', { skip: WITHOUT_MONGODB }, async (t) => {
 });
 
 test('a create is one command, or three with a large text', { skip: WITHOUT_MONGODB }, async (t) => {
-  const { store, sentBy } = await openWatched(t);
+  const { store, sentBy } = await openWatchedStore(t);
   t.same(await sentBy(() => store.commit([created(patient('a'))])), ['insert']);
   t.same(await sentBy(() => store.commit([created(large('b'))])), ['insert', 'insert', 'insert']);
 });
 
 test('an update or a delete is at most three commands', { skip: WITHOUT_MONGODB }, async (t) => {
-  const { store, sentBy } = await openWatched(t);
+  const { store, sentBy } = await openWatchedStore(t);
   t.same(await sentBy(() => store.commit([updated(patient('a'))])), ['find', 'insert'], 'an update as create');
   t.same(await sentBy(() => store.commit([updated(patient('a', 1))])), ['find', 'insert', 'update']);
   t.same(await sentBy(() => store.commit([updated(patient('a', 1))])), ['find'], 'nothing changes');
@@ -56,7 +30,7 @@ test('an update or a delete is at most three commands', { skip: WITHOUT_MONGODB 
 });
 
 test('a transaction of 100 entries is at most 12 commands', { skip: WITHOUT_MONGODB }, async (t) => {
-  const { store, sentBy } = await openWatched(t);
+  const { store, sentBy } = await openWatchedStore(t);
   const ids = Array.from({ length: 50 }, (_, at) => `p${at}`);
   await store.commit(ids.map((id) => created(patient(id), [token('code', id)])));
   const writes: Write[] = ids.flatMap((id) => [
@@ -77,7 +51,7 @@ test('a transaction of 100 entries is at most 12 commands', { skip: WITHOUT_MONG
 test('new index entries of many resources are two commands, or one if nothing changes', {
   skip: WITHOUT_MONGODB,
 }, async (t) => {
-  const { store, sentBy } = await openWatched(t);
+  const { store, sentBy } = await openWatchedStore(t);
   const ids = Array.from({ length: 100 }, (_, at) => `p${at}`);
   await store.commit(ids.map((id) => created(patient(id))));
   const writes = ids.map(
@@ -87,10 +61,10 @@ test('new index entries of many resources are two commands, or one if nothing ch
   t.same(await sentBy(() => store.commit(writes)), ['find']);
 });
 
-test('a record is read by one command, and written by two', { skip: WITHOUT_MONGODB }, async (t) => {
-  const { store, sentBy } = await openWatched(t);
+test('a record is read by one command, written by two, and deleted by three', { skip: WITHOUT_MONGODB }, async (t) => {
+  const { store, sentBy } = await openWatchedStore(t);
   t.same(await sentBy(() => store.records.put('a', '1')), ['find', 'insert']);
   t.same(await sentBy(() => store.records.put('a', '2', { revision: 1 })), ['find', 'update']);
   t.same(await sentBy(() => store.records.get('a')), ['find']);
-  t.same(await sentBy(() => store.records.delete('a', 2)), ['find', 'delete']);
+  t.same(await sentBy(() => store.records.delete('a', 2)), ['find', 'update', 'delete']);
 });

@@ -3,6 +3,7 @@ import type { IndexEntry } from '../../../src/search/index-entry.ts';
 import { type Clause, PREFIXES, type SearchQuery, type SortKey } from '../../../src/search/search-query.ts';
 import type { Ran } from '../../../src/store/mongodb/commands.ts';
 import { commandPlan } from '../../../src/store/mongodb/explain-command.ts';
+import { createFinds, findEachBy } from '../../../src/store/mongodb/find-each.ts';
 import { INDEXES, type IndexName } from '../../../src/store/mongodb/indexes.ts';
 import { createSearches } from '../../../src/store/mongodb/search.ts';
 import type { Write } from '../../../src/store/store.ts';
@@ -282,6 +283,51 @@ test('MongoDB: an include costs one command', options, async (t) => {
   );
   t.same(reverse, ['find']);
 });
+
+test('MongoDB: searches by keys and ids are made together, by the index of either', options, async (t) => {
+  const { context, commandsOf } = await openMany(t);
+  const ran: Ran[] = [];
+  const finds = createFinds(context, (each) => ran.push(each));
+  const codes = Array.from({ length: 100 }, (_, at) => queryOf([withToken('code', `c${at}`)]));
+  const patients = [0, 1, 2].map((at): SearchQuery => {
+    const link: Clause = { kind: 'reference', param: 'link', values: [{ type: 'Patient', id: `p${at}` }] };
+    return { ...queryOf([link]), searches: [{ type: 'Patient', clauses: [link] }] };
+  });
+  const ids = codes.map((_, at) => queryOf([{ kind: 'id', values: [`o${at}`] }, withToken('status', 'final')]));
+  t.same(await commandsOf(() => findEachBy(finds)([...codes, ...patients, ...ids])), ['aggregate', 'aggregate']);
+  t.same(
+    ran.map(({ command, found }) => [command.hint, found]),
+    [
+      ['k_1', 2],
+      ['_id_', 100],
+    ],
+  );
+  for (const each of ran) {
+    const { lines } = await commandPlan(each, context);
+    t.match(lines.join(), new RegExp(`IXSCAN ${each.command.hint}`));
+    t.notMatch(lines.join(), /COLLSCAN/);
+  }
+  t.match(ran[0]?.command, { pipeline: [{ $match: { $or: [{ type: TYPE }, { type: 'Patient' }] } }] });
+});
+
+test(
+  'MongoDB: what two clauses find that only counting can tell apart is not searched with others',
+  options,
+  async (t) => {
+    const { context, commandsOf } = await openMany(t);
+    const { together } = createFinds(context);
+    const both = queryOf([withToken('code', 'rare'), withToken('status', 'final')]);
+    const others = Object.values(CLAUSES).flatMap((clauses) => queryOf(clauses.slice(0, 1)));
+    const joined = new Set(['token', 'reference', 'uri', 'id', 'source', 'any']);
+    const found = await together([both, ...others]);
+    t.equal(found[0], undefined);
+    t.same(
+      found.slice(1).map((each) => each !== undefined),
+      Object.keys(CLAUSES).map((kind) => joined.has(kind)),
+    );
+    t.same(await commandsOf(() => together([both])), []);
+  },
+);
 
 test('MongoDB: a search over many types costs no more, and keeps their order', options, async (t) => {
   const { store, searches, commandsOf } = await openTemporarySearches(t);

@@ -47,6 +47,20 @@ test('a search that touches too many rows is refused, and the store goes on answ
   t.equal((await store.search(searchOf(TYPE, [], 50))).items.length, 50, 'a page costs what it shows');
 });
 
+test('searches made together have the limits of one each', async (t) => {
+  const store = await openTemporaryStore(t, { searchLimits: { milliseconds: 30_000, rows: 100 } });
+  await store.commit(observations(300, (at) => [token('code', at < 20 ? 'rare' : 'common'), token('status', 'final')]));
+  const rare = searchOf(TYPE, [withToken('code', 'rare')], 15);
+  const found = await store.findEach(Array.from({ length: 130 }, () => rare));
+  t.same(
+    found.map(({ length }) => length),
+    Array.from({ length: 130 }, () => 15),
+  );
+  const none = searchOf(TYPE, [{ kind: 'not', clause: withToken('status', 'final') }], 2);
+  await t.rejects(store.findEach([rare, none, rare]), tooCostly(/more than 100 rows \(CONSILIUM_SEARCH_ROWS\)/));
+  await t.rejects(store.findEach([none]), tooCostly(/more than 100 rows/));
+});
+
 test('a search that takes too long is refused while others are answered', async (t) => {
   const store = await openTemporaryStore(t, {
     searchPool: { ...OPTIONS.searchPool, quickThreads: 2, slowThreads: 2 },

@@ -215,7 +215,8 @@ const postApproval = async (visit: Visit): Promise<FastifyReply> => {
 };
 
 export const authorizeRoutes = (app: FastifyInstance, { visited }: Visitors): void => {
-  app.get('/auth/authorize', { config: RATE_LIMITED }, visited(getAuthorize));
+  // Not for HEAD: what looks whether a link works must not use up the launch that is in it.
+  app.get('/auth/authorize', { config: RATE_LIMITED, exposeHeadRoute: false }, visited(getAuthorize));
   app.post('/auth/authorize', { config: RATE_LIMITED }, visited(postAuthorize));
   app.get('/auth/authorize/:id', visited(getWaiting));
   app.post('/auth/authorize/:id/account', visited(chosenAccount));

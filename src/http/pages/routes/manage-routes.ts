@@ -35,7 +35,7 @@ const wordsOfScopes = ({ auth, words }: Visit, scopes: readonly string[]): reado
   choicesOf(scopes, auth.isResourceType).map((choice) => {
     if (choice.kind !== 'resource') return words[choice.kind];
     const { what, how } = scopeText(choice.scope, words);
-    return `${what}: ${how}`;
+    return `${what} – ${how}`;
   });
 
 const grantedApp = async (visit: Visit, grant: Grant): Promise<GrantedApp> => {
@@ -127,8 +127,11 @@ const postPassword = async (visit: Visit): Promise<FastifyReply> => {
 
 const postSignOutEverywhere = async (visit: Visit): Promise<FastifyReply> => {
   sentForm(visit);
-  const { session, people, words, root } = visit;
-  if (session !== undefined) await signOutEverywhere(people, session);
+  // Whoever has only a password must not end what its owner has open.
+  const session = signedIn(visit, 'manage');
+  if (session === undefined) return visit.reply;
+  const { people, words, root } = visit;
+  await signOutEverywhere(people, session);
   clearSession(visit);
   return sendPage(visit, signedOutPage(words, `${root}${signInPath('manage')}`));
 };

@@ -13,7 +13,7 @@ import {
   signInWithCode,
 } from '../../../auth/users/sign-in.ts';
 import { isStaff } from '../../../auth/users/users.ts';
-import { RATE_LIMITED } from '../../rate-limit.ts';
+import { ADDRESS_LIMITED } from '../../rate-limit.ts';
 import type { Problem } from '../layout.ts';
 import { signedOutPage } from '../message-pages.ts';
 import { codePage, enrolPage, recoveryPage, signInPage } from '../sign-in-pages.ts';
@@ -227,12 +227,13 @@ const getFederationReturn = async (visit: Visit): Promise<FastifyReply> => {
 
 export const signInRoutes = (app: FastifyInstance, { visited }: Visitors): void => {
   app.get('/auth/sign-in', visited(getSignIn));
-  app.post('/auth/sign-in', { config: RATE_LIMITED }, visited(postSignIn));
+  app.post('/auth/sign-in', { config: ADDRESS_LIMITED }, visited(postSignIn));
   app.get('/auth/second-factor', visited(getCode));
-  app.post('/auth/second-factor', { config: RATE_LIMITED }, visited(postCode));
+  app.post('/auth/second-factor', { config: ADDRESS_LIMITED }, visited(postCode));
   app.get('/auth/enrol', visited(getEnrolment));
-  app.post('/auth/enrol', visited(postEnrolment));
+  app.post('/auth/enrol', { config: ADDRESS_LIMITED }, visited(postEnrolment));
   app.post('/auth/sign-out', visited(postSignOut));
-  app.get('/auth/federation/callback', visited(getFederationReturn));
-  app.get('/auth/federation/:name', { config: RATE_LIMITED }, visited(getFederation));
+  // Not for HEAD: the way back is good for once.
+  app.get('/auth/federation/callback', { exposeHeadRoute: false }, visited(getFederationReturn));
+  app.get('/auth/federation/:name', { config: ADDRESS_LIMITED }, visited(getFederation));
 };

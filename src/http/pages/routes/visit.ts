@@ -92,10 +92,13 @@ export interface Allowed {
   readonly images?: readonly string[];
 }
 
-/** The origin of a web address, or the scheme of another one, as a source of a content security policy. */
+/**
+ * The origin of a web address, or the scheme of another one, as a source of a content security policy. What would begin
+ * another directive or policy there is encoded.
+ */
 const sourceOf = (url: string): string => {
   const { origin, protocol } = new URL(url);
-  return origin === 'null' ? protocol : origin;
+  return (origin === 'null' ? protocol : origin).replaceAll(';', '%3b').replaceAll(',', '%2c');
 };
 
 /** @see https://www.w3.org/TR/CSP3/#framework-directives */

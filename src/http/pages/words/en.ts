@@ -81,7 +81,6 @@ export const EN = {
   wrongCredentials: 'The user name or the password is wrong.',
   locked: (wait: string) => `Too many attempts. Try again in ${wait}.`,
   busy: 'Too many people are signing in just now. Try again in a moment.',
-  formExpired: 'This page was open for too long. Please try again.',
   signInHelp: 'Forgotten your password? Ask the person who gave you your account.',
 
   codeTitle: 'Confirm that it is you',
@@ -140,7 +139,7 @@ export const EN = {
   approveHint: 'Untick what you do not want to allow.',
   onlyKinds: 'Only some kinds',
   onlyKindsHint: 'Tick kinds to allow only these. If you tick none, all kinds are allowed.',
-  onlyWhere: (conditions: string) => `only where ${conditions}`,
+  onlyWhere: (conditions: string) => `only: ${conditions}`,
   alsoTitle: 'Also',
   identity: 'Who you are: your name and role',
   offline: 'Access while you are away',
@@ -174,7 +173,7 @@ export const EN = {
   passwordProblems: {
     'too-short': 'The new password is too short.',
     'too-long': 'The new password is too long.',
-    'too-simple': 'The new password is too easy to guess.',
+    'too-simple': 'The new password is your user name, or has fewer than five different characters.',
   },
   factorTitle: 'Two-step sign-in',
   factorOn: (codes: number) => `It is on. You have ${codes} unused recovery codes.`,
@@ -190,11 +189,9 @@ export const EN = {
   openApp: 'Open an app',
 
   launchTitle: 'Open an app',
-  launchText: 'Choose an app. It opens with the patient that you choose next.',
   launchNone: 'No registered app can be opened from here.',
   launchFor: (name: string) => `Opens with the record of ${name}.`,
   launchApp: (app: string) => `Open ${app}`,
-  choosePatient: 'Choose a patient',
 
   errorTitle: 'This did not work',
   errorDetail: 'For the developer of the app:',
@@ -204,7 +201,7 @@ export const EN = {
   answeredBefore:
     'This request has been answered, or is over, or belongs to another browser. Go back to the app and begin again.',
   notYourForm:
-    'The form was not sent from a page of ours, or you have signed in anew since. Go back, load the page again, and repeat.',
+    'You have been signed out, or have signed in anew, since this page was opened; or the form was not sent from a page of ours. Go back, load the page again, and repeat.',
   cookiesNeeded:
     'Your browser did not send our cookie. Allow cookies for this site, go back to the app and begin again.',
   notFound: 'There is no such page.',

@@ -3,6 +3,9 @@ import type { Words } from './en.ts';
 
 const list = new Intl.ListFormat('fr', { type: 'conjunction' });
 
+/** `de Marie`, `d’Ada`. */
+const of = (name: string): string => (/^[aeiouàâäéèêëîïôöùûüœæ]/i.test(name) ? `d’${name}` : `de ${name}`);
+
 const ACTIONS = { see: 'consulter', add: 'ajouter', change: 'modifier', delete: 'supprimer' };
 
 export const FR: Words = {
@@ -29,7 +32,7 @@ export const FR: Words = {
     Encounter: 'Consultations et séjours',
     FamilyMemberHistory: 'Antécédents familiaux',
     Goal: 'Objectifs de santé',
-    ImagingStudy: 'Images : radiographies, scanners, IRM',
+    ImagingStudy: 'Images\u00a0: radiographies, scanners, IRM',
     Immunization: 'Vaccinations',
     Location: 'Lieux',
     Medication: 'Médicaments',
@@ -77,7 +80,6 @@ export const FR: Words = {
   wrongCredentials: 'Le nom d’utilisateur ou le mot de passe est incorrect.',
   locked: (wait) => `Trop de tentatives. Réessayez dans ${wait}.`,
   busy: 'Trop de personnes se connectent en ce moment. Réessayez dans un instant.',
-  formExpired: 'Cette page est restée ouverte trop longtemps. Veuillez réessayer.',
   signInHelp: 'Mot de passe oublié? Adressez-vous à la personne qui vous a remis votre compte.',
 
   codeTitle: 'Confirmez que c’est bien vous',
@@ -94,11 +96,11 @@ export const FR: Words = {
   enrolOptional: 'Une deuxième étape protège votre compte si votre mot de passe est volé.',
   enrolScan: 'Numérisez ce code avec une application d’authentification sur votre téléphone.',
   enrolImage: 'Code QR pour votre application d’authentification',
-  enrolKey: 'Ou saisissez cette clé dans l’application :',
+  enrolKey: 'Ou saisissez cette clé dans l’application\u00a0:',
   enrolCode: 'Saisissez ensuite le code à 6 chiffres que l’application affiche.',
   recoveryTitle: 'Conservez vos codes de secours',
   recoveryText:
-    'Si vous perdez votre téléphone, chacun de ces codes vous permet de vous connecter une fois. Ils ne sont affichés que maintenant : imprimez-les ou notez-les.',
+    'Si vous perdez votre téléphone, chacun de ces codes vous permet de vous connecter une fois. Ils ne sont affichés que maintenant\u00a0: imprimez-les ou notez-les.',
   recoveryDone: 'Je les ai conservés. Continuer',
 
   accountTitle: 'Quel compte?',
@@ -122,34 +124,34 @@ export const FR: Words = {
   encounterNone: 'Continuer sans consultation',
 
   approveTitle: (app) => `Autoriser ${app} à utiliser des dossiers?`,
-  approveBy: (organization) => `Une application de ${organization}`,
+  approveBy: (organization) => `Organisme responsable\u00a0: ${organization}`,
   approveByNobody: 'L’organisme responsable de cette application n’est pas enregistré.',
   purposes: {
-    TREAT: 'Elle utilise les dossiers pour les soins.',
-    PATRQT: 'Elle utilise les dossiers à la demande du patient.',
-    COC: 'Elle utilise les dossiers pour coordonner les soins.',
+    TREAT: 'L’application utilise les dossiers pour les soins.',
+    PATRQT: 'L’application utilise les dossiers à la demande du patient.',
+    COC: 'L’application utilise les dossiers pour coordonner les soins.',
   },
   approveSignedIn: (name) => `Vous êtes connecté(e) en tant que ${name}.`,
   approveOther: 'Ce n’est pas vous?',
-  recordOf: (name) => `Dans le dossier de ${name}`,
+  recordOf: (name) => `Dans le dossier ${of(name)}`,
   recordChosen: 'Dans le dossier du patient ouvert dans l’application',
   recordsAll: 'Dans tous les dossiers que vous pouvez consulter',
   approveHint: 'Décochez ce que vous ne voulez pas autoriser.',
   onlyKinds: 'Seulement certaines catégories',
   onlyKindsHint:
     'Cochez des catégories pour n’autoriser que celles-ci. Si vous n’en cochez aucune, toutes sont autorisées.',
-  onlyWhere: (conditions) => `seulement si ${conditions}`,
+  onlyWhere: (conditions) => `seulement\u00a0: ${conditions}`,
   alsoTitle: 'Aussi',
-  identity: 'Qui vous êtes : votre nom et votre fonction',
+  identity: 'Qui vous êtes\u00a0: votre nom et votre fonction',
   offline: 'Accès en votre absence',
   offlineHint:
-    'L’application peut renouveler son accès pendant 100 jours après chaque utilisation, jusqu’à ce que vous la retiriez sous « Mes applications ».',
+    'L’application peut renouveler son accès pendant 100 jours après chaque utilisation, jusqu’à ce que vous la retiriez sous «\u00a0Mes applications\u00a0».',
   online: 'Accès tant que vous êtes connecté(e)',
   allow: 'Autoriser',
   deny: 'Refuser',
   nothingTicked: 'Cochez au moins un élément à autoriser, ou choisissez Refuser.',
   approveEnd: (host) =>
-    `Vous serez ensuite dirigé(e) vers ${host}. Vous pouvez retirer cet accès à tout moment sous « Mes applications ».`,
+    `Vous serez ensuite dirigé(e) vers ${host}. Vous pouvez retirer cet accès à tout moment sous «\u00a0Mes applications\u00a0».`,
 
   manageTitle: 'Mes applications',
   manageApps: 'Applications que vous avez autorisées',
@@ -157,8 +159,8 @@ export const FR: Words = {
   manageNone: 'Vous n’avez autorisé aucune application à utiliser des dossiers.',
   manageSince: (date) => `Autorisée le ${date}`,
   manageOffline: 'a accès en votre absence',
-  managePatient: (name) => `Dossier de ${name}`,
-  manageScopes: 'Ce qu’elle peut utiliser',
+  managePatient: (name) => `Dossier ${of(name)}`,
+  manageScopes: 'Ce que l’application peut utiliser',
   remove: 'Retirer',
   removeApp: (app) => `Retirer ${app}`,
   removed: 'L’application a été retirée. Elle ne peut plus utiliser de dossiers en votre nom.',
@@ -174,13 +176,13 @@ export const FR: Words = {
   passwordProblems: {
     'too-short': 'Le nouveau mot de passe est trop court.',
     'too-long': 'Le nouveau mot de passe est trop long.',
-    'too-simple': 'Le nouveau mot de passe est trop facile à deviner.',
+    'too-simple': 'Le nouveau mot de passe est votre nom d’utilisateur ou compte moins de cinq caractères différents.',
   },
   factorTitle: 'Connexion en deux étapes',
   factorOn: (codes) => `Elle est activée. Il vous reste ${codes} codes de secours.`,
   factorOff: 'Elle est désactivée.',
-  factorSetUp: 'L’activer',
-  factorReplace: 'L’activer de nouveau',
+  factorSetUp: 'Activer',
+  factorReplace: 'Configurer de nouveau',
   signOut: 'Se déconnecter',
   signOutEverywhere: 'Se déconnecter partout',
   signOutEverywhereText: 'Met fin à vos sessions dans tous les navigateurs et à l’accès de toutes les applications.',
@@ -190,14 +192,12 @@ export const FR: Words = {
   openApp: 'Ouvrir une application',
 
   launchTitle: 'Ouvrir une application',
-  launchText: 'Choisissez une application. Elle s’ouvre avec le patient que vous choisissez ensuite.',
   launchNone: 'Aucune application enregistrée ne peut être ouverte d’ici.',
-  launchFor: (name) => `S’ouvre avec le dossier de ${name}.`,
+  launchFor: (name) => `S’ouvre avec le dossier ${of(name)}.`,
   launchApp: (app) => `Ouvrir ${app}`,
-  choosePatient: 'Choisir un patient',
 
   errorTitle: 'Cela n’a pas fonctionné',
-  errorDetail: 'Pour le développeur de l’application :',
+  errorDetail: 'Pour le développeur de l’application\u00a0:',
   unknownClient: 'L’application qui vous a envoyé ici n’est pas enregistrée ou a été désactivée.',
   unknownRedirect:
     'L’application qui vous a envoyé ici demande une réponse à une adresse qui n’est pas enregistrée pour elle.',
@@ -205,7 +205,7 @@ export const FR: Words = {
   answeredBefore:
     'Cette demande a déjà reçu une réponse, est terminée ou appartient à un autre navigateur. Retournez à l’application et recommencez.',
   notYourForm:
-    'Le formulaire ne vient pas d’une de nos pages, ou vous vous êtes reconnecté(e) depuis. Revenez en arrière, rechargez la page et recommencez.',
+    'Vous avez été déconnecté(e) ou vous vous êtes reconnecté(e) depuis l’ouverture de cette page, ou le formulaire ne vient pas d’une de nos pages. Revenez en arrière, rechargez la page et recommencez.',
   cookiesNeeded:
     'Votre navigateur n’a pas envoyé notre témoin. Autorisez les témoins pour ce site, retournez à l’application et recommencez.',
   notFound: 'Cette page n’existe pas.',
