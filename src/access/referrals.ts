@@ -1,8 +1,8 @@
 /**
  * What belongs to no patient, such as an Organization, Practitioner, Location or Medication, and is seen because a
  * patient's resources refer to it, or one of those that they refer to: from a PractitionerRole to its Practitioner.
- * Nothing is reached through what may not be seen itself, and a reference opens only what its own source has pushed: or
- * else anybody could see anything by writing a reference to it.
+ * Nothing is reached through what may not be seen itself. Beside such entries of a directory a reference opens only what
+ * its own source has pushed: or else a hospital could open anything by writing a reference to it.
  */
 import { tooCostly } from '../fhir/fhir-error.ts';
 import { localReferences } from '../fhir/local-references.ts';
@@ -24,7 +24,7 @@ type Referred = ReadonlyMap<string, Version>;
 /** What is referred to, by name, with the sources of what refers to it. */
 type References = Map<string, { readonly reference: Reference; readonly sources: Set<string | undefined> }>;
 
-/** Types that tell nothing about patients: what has no source of these is there for all. */
+/** Types that tell nothing about patients: a directory, in which one hospital also refers to another. */
 const SHARED_TYPES: ReadonlySet<string> = new Set([
   ...['Organization', 'Practitioner', 'PractitionerRole', 'Location', 'HealthcareService', 'Endpoint'],
   ...['Medication', 'MedicationKnowledge', 'Substance', 'Questionnaire', 'PlanDefinition', 'ActivityDefinition'],
@@ -35,9 +35,8 @@ export const isSharedType = (type: string): boolean => SHARED_TYPES.has(type);
 /** Whether one of those who refer to a resource may speak for it. */
 const isVouchedFor = (version: Version, sources: ReadonlySet<string | undefined>): boolean => {
   const { type, source } = version;
-  // Who has no source wrote for everybody; an organization speaks for itself.
-  if (sources.has(undefined) || sources.has(referenceText(version))) return true;
-  return source === undefined ? isSharedType(type) : sources.has(source);
+  // Who has no source wrote for everybody.
+  return isSharedType(type) || sources.has(undefined) || (source !== undefined && sources.has(source));
 };
 
 const tooMany = ({ server }: Visit) =>

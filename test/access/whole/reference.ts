@@ -80,15 +80,12 @@ export const currentOf = ({ versions }: WorldResource): WorldVersion =>
 const matchesScope = ({ parameters }: ResourceScope, json: Json): boolean =>
   parameters.every(([name, value]) => valuesOf(json, name).includes(value));
 
-/** Whether a reference opens what it leads to: who wrote it speaks for what is the own, or for all that has no source. */
-const isOpened = (world: World, name: string, by: string | undefined): boolean => {
-  const resource = world.get(name);
-  const { json, source } = resource === undefined ? { json: undefined, source: undefined } : currentOf(resource);
-  return json !== undefined && (by === undefined || name === by || source === undefined || source === by);
-};
-
-const openedBy = (world: World, json: Json, source: string | undefined): string[] =>
-  referencesIn(json).filter((name) => isOpened(world, name, source));
+/** What a resource refers to that is there. All types of the world that belong to no patient are a directory's. */
+const openedBy = (world: World, json: Json): string[] =>
+  referencesIn(json).filter((name) => {
+    const resource = world.get(name);
+    return resource !== undefined && currentOf(resource).json !== undefined;
+  });
 
 /** What a patient's resources refer to, as far as they are seen, and over one more step. */
 const referredOf = (world: World, actor: Actor, patients: readonly string[]): Set<string> => {
@@ -98,7 +95,7 @@ const referredOf = (world: World, actor: Actor, patients: readonly string[]): Se
     if (json === undefined || !isOwnedType(type)) continue;
     if (!patients.some((patient) => isInCompartment(type, json, patient))) continue;
     if (mayDo(world, actor, 'r', type, json, source) || mayDo(world, actor, 's', type, json, source))
-      for (const reference of openedBy(world, json, source)) first.add(reference);
+      for (const reference of openedBy(world, json)) first.add(reference);
   }
   const all = new Set(first);
   for (const name of first) {
@@ -115,7 +112,7 @@ const referredOf = (world: World, actor: Actor, patients: readonly string[]): Se
           ),
       ),
     );
-    if (isSeen) for (const reference of openedBy(world, json, source)) all.add(reference);
+    if (isSeen) for (const reference of openedBy(world, json)) all.add(reference);
   }
   return all;
 };
@@ -129,7 +126,7 @@ const firstOf = (world: World, actor: Actor, patients: readonly string[]): Set<s
     if (json === undefined || !isOwnedType(type)) continue;
     if (!patients.some((patient) => isInCompartment(type, json, patient))) continue;
     if (mayDo(world, actor, 'r', type, json, source) || mayDo(world, actor, 's', type, json, source))
-      for (const reference of openedBy(world, json, source)) found.add(reference);
+      for (const reference of openedBy(world, json)) found.add(reference);
   }
   return found;
 };
