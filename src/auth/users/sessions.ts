@@ -43,8 +43,14 @@ export interface SessionLimits {
 export interface Sessions {
   /** Undefined without a session that is still good, of a user who is still there. */
   open(cookie: string | undefined): Promise<OpenSession | undefined>;
-  /** Begins a session in the place of `before`, if there is one. Answers the cookie's value. */
-  begin(session: Pick<Session, 'userId' | 'stage' | 'provider'>, before?: OpenSession): Promise<string>;
+  /**
+   * Begins a session in the place of `before`, if there is one. `started`: when the credentials were read, so that those
+   * which were changed since open nothing; now, if absent. Answers the cookie's value.
+   */
+  begin(
+    session: Pick<Session, 'userId' | 'stage' | 'provider'> & { readonly started?: number },
+    before?: OpenSession,
+  ): Promise<string>;
   /** The same session under a new cookie, with changes. Answers the cookie's value. */
   renew(before: OpenSession, changes: Partial<Session>): Promise<string>;
   /** Changes a session under its cookie. */
@@ -121,8 +127,7 @@ export const createSessions = (
       if (now() - session.used > NOTED_MILLISECONDS) await change(cookie, { used: now() });
       return { ...session, cookie, user };
     },
-    begin: ({ userId, stage, provider }, before) => {
-      const at = now();
+    begin: ({ userId, stage, provider, started: at = now() }, before) => {
       const isSame = before !== undefined && before.userId === userId;
       const times = { authenticated: at, started: at, used: at };
       const family = isSame ? before.family : newSecret();

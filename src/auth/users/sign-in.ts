@@ -34,12 +34,16 @@ export const signIn = async (
   const login = normalizedLogin(given.login);
   const milliseconds = await passwordLock.attempt(login);
   if (milliseconds > 0) return { kind: 'locked', milliseconds };
+  const started = people.now();
   const user = await users.findByLogin(login);
   const credentials = await users.credentials(user?.id ?? NOBODY);
   const isRight = await passwords.isRight(given.password, credentials?.password);
   if (user === undefined || !isRight || user.isDisabled) return WRONG;
   await passwordLock.succeed(login);
-  return { kind: 'done', cookie: await sessions.begin({ userId: user.id, stage: stageOf(credentials) }, before) };
+  return {
+    kind: 'done',
+    cookie: await sessions.begin({ userId: user.id, stage: stageOf(credentials), started }, before),
+  };
 };
 
 /** Begins the session of a user whom a provider has identified. */

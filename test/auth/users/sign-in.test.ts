@@ -60,8 +60,8 @@ test('An unknown login takes as long as a wrong password', async (t) => {
       await signIn(people, { login, password: 'wrong' });
       list.push(performance.now() - start);
     }
-  const median = (list: number[] = []): number => list.sort((one, other) => one - other)[2] ?? 0;
-  const [known, unknown] = [median(times['anna']), median(times['nobody'])];
+  // The quickest, as a busy machine makes some longer.
+  const [known, unknown] = [Math.min(...(times['anna'] ?? [])), Math.min(...(times['nobody'] ?? []))];
   t.ok(Math.abs(known - unknown) < Math.max(known, unknown) / 2, `${known.toFixed(1)} ms, ${unknown.toFixed(1)} ms`);
 });
 
@@ -233,6 +233,20 @@ test('A reset gives a new password, takes the second factor away, and ends sessi
   given.pass(5);
   const session = await sessionOf(people, await cookieOf({ people }, 'marie', 'another long password'));
   t.equal(await missingFactor(people, session), 'enrolment');
+});
+
+test('An old password that is still being checked while it is reset opens nothing', async (t) => {
+  const { people, pass } = await started(t);
+  const isRight: typeof people.passwords.isRight = async (password, stored) => {
+    const answer = await people.passwords.isRight(password, stored);
+    pass(5);
+    await people.users.reset('anna', 'another long password');
+    pass(5);
+    return answer;
+  };
+  const slow = { ...people, passwords: { ...people.passwords, isRight } };
+  const result = await signIn(slow, { login: 'anna', password: PASSWORD });
+  t.equal(result.kind === 'done' ? await people.sessions.open(result.cookie) : undefined, undefined);
 });
 
 test('A changed password ends all other sessions, and this one goes on under a new cookie', async (t) => {
