@@ -170,9 +170,12 @@ export const authRoutes = async (app: FastifyInstance, options: AuthRouteOptions
       oauthError(error, () => visibleError(request, error)),
     ),
   );
+  // Of every body, also one that is no form.
+  app.addHook('onRoute', (route) => {
+    route.bodyLimit = BODY_BYTES;
+  });
   // All pairs, in their order: a parameter that is there twice is refused.
   app.register(formBody, {
-    bodyLimit: BODY_BYTES,
     parser: (text) => [...new URLSearchParams(text)] as unknown as Record<string, unknown>,
   });
   registerRateLimit(app, options);

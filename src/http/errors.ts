@@ -1,7 +1,7 @@
 /** Errors as OperationOutcomes, in one place. What is no FhirError is logged under an id, and the client gets the id. */
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyBaseLogger } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { FhirError, issue, tooLarge, unsupportedMediaType } from '../fhir/fhir-error.ts';
 import { operationOutcome } from '../fhir/operation-outcome.ts';
 
@@ -19,23 +19,29 @@ interface WebServerError {
   readonly stack?: string;
 }
 
-/** The error that the client gets to see. `newId` makes the id of an unexpected one. */
+/**
+ * The error that the client gets to see. `newId` makes the id of an unexpected one; `bodyBytes` is the limit where a route
+ * has none of its own.
+ */
 export const visibleError = (
   error: unknown,
-  log: FastifyBaseLogger,
+  request: Pick<FastifyRequest, 'log' | 'routeOptions'>,
   newId: () => string,
   bodyBytes: number,
 ): FhirError => {
   if (error instanceof FhirError) return error;
   const { code = '', message = '', statusCode = 500, stack } = error as WebServerError;
-  if (code === BODY_TOO_LARGE)
-    return tooLarge(`The body is larger than ${bodyBytes} bytes, the limit of this server (CONSILIUM_BODY_MEGABYTES)`);
+  if (code === BODY_TOO_LARGE) {
+    const { bodyLimit } = request.routeOptions;
+    const whose = bodyLimit === bodyBytes ? 'of this server (CONSILIUM_BODY_MEGABYTES)' : 'of this endpoint';
+    return tooLarge(`The body is larger than ${bodyLimit} bytes, the limit ${whose}`);
+  }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE')
     return unsupportedMediaType('The Content-Type is not a media type such as application/fhir+json');
   // The web server gives a status of 4xx to what the client has caused, such as ending in the middle of a body.
   if (statusCode >= 400 && statusCode < 500) return new FhirError(statusCode, [issue('invalid', message)]);
   const id = newId();
-  log.error({ errorId: id, code, stack }, 'A request failed unexpectedly');
+  request.log.error({ errorId: id, code, stack }, 'A request failed unexpectedly');
   return new FhirError(500, [issue('exception', `The server failed; its log has more under the id ${id}`)]);
 };
 

@@ -67,9 +67,12 @@ const toldOf = (error: unknown, words: Words, visible: () => FhirError): Told =>
 
 export const pagesRoutes = async (app: FastifyInstance, options: PagesOptions): Promise<void> => {
   const { pages, isHttps, visibleError } = options;
+  // Of every body, also one that is no form.
+  app.addHook('onRoute', (route) => {
+    route.bodyLimit = BODY_BYTES;
+  });
   app.register(cookie);
   app.register(formBody, {
-    bodyLimit: BODY_BYTES,
     parser: (text) => [...new URLSearchParams(text)] as unknown as Record<string, unknown>,
   });
   app.register(helmet, {

@@ -77,7 +77,8 @@ const guardedRoutes = (app: FastifyInstance, fhir: FhirRouteOptions, auth: WebSe
 export const buildWebServer = (options: WebServerOptions): WebServer => {
   const { bodyBytes, requestMilliseconds, newId } = options;
 
-  const visibleTo = ({ log }: FastifyRequest, error: unknown): FhirError => visibleError(error, log, newId, bodyBytes);
+  const visibleTo = (request: FastifyRequest, error: unknown): FhirError =>
+    visibleError(error, request, newId, bodyBytes);
 
   const sendError = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     const visible = visibleTo(request, error);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { keepLaunch } from '../../../src/auth/launches.ts';
 import { openBrowser, plain, type ShownPage } from '../test-browser.ts';
 import { authorizePath, CHALLENGE, PASSWORD, type PeopleServer, REDIRECT, startPeopleServer } from '../test-people.ts';
@@ -10,21 +10,26 @@ interface Started {
   ask(changes?: Readonly<Record<string, string | undefined>>): Promise<ShownPage>;
 }
 
-const start = async (t: Test): Promise<Started> => {
-  const server = await startPeopleServer(t);
+/** For all tests: none changes the app or a user that another one has. */
+const running = startPeopleServer(tap).then(async (server) => {
   await server.addApp();
+  return server;
+});
+
+const start = async (): Promise<Started> => {
+  const server = await running;
   return { server, ask: (changes) => openBrowser(server.origin).get(authorizePath(server, changes)) };
 };
 
 const signInTitle = 'Sign in';
 
 test('smart_app_redirect_stu2: the authorization endpoint takes GET with all that SMART asks for, and shows the sign-in page', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await start();
   t.match(await ask(), { status: 200, title: signInTitle });
 });
 
 test('authorize-post, OIDCCEnsurePostRequestSucceeds: the same parameters as form POST work: the browser goes on by GET, so that our cookies come with it', async (t) => {
-  const { server } = await start(t);
+  const { server } = await start();
   const query = authorizePath(server).split('?')[1] ?? '';
   const response = await fetch(`${server.origin}/auth/authorize`, {
     method: 'POST',
@@ -45,13 +50,13 @@ test('authorize-post, OIDCCEnsurePostRequestSucceeds: the same parameters as for
 });
 
 test('An unknown client, and none, get an error page and never a redirect', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await start();
   for (const client of ['nobody', undefined, '', '../app', 'app '])
     t.match(await ask({ client_id: client }), { status: 400, title: 'This did not work' }, String(client));
 });
 
 test('A disabled client and a backend client get an error page', async (t) => {
-  const { server, ask } = await start(t);
+  const { server, ask } = await start();
   await server.addApp({
     ...{ id: 'backend', kind: 'backend', redirectUris: [], scope: 'system/*.rs', organization: 'Organization/north' },
     jwksUrl: 'https://ehr.example/jwks',
@@ -60,7 +65,7 @@ test('A disabled client and a backend client get an error page', async (t) => {
 });
 
 test('OIDCCEnsureRegisteredRedirectUri: a redirect_uri that is not exactly registered gets an error page, never a redirect (open redirect)', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await start();
   const near = [
     ...[
       `${REDIRECT}/`,
@@ -78,7 +83,7 @@ test('OIDCCEnsureRegisteredRedirectUri: a redirect_uri that is not exactly regis
 });
 
 test('client_id or redirect_uri twice gets an error page', async (t) => {
-  const { server } = await start(t);
+  const { server } = await start();
   for (const more of ['client_id=app', `redirect_uri=${encodeURIComponent(REDIRECT)}`]) {
     const page = await openBrowser(server.origin).get(`${authorizePath(server)}&${more}`);
     t.match(page, { status: 400, title: 'This did not work' });
@@ -103,7 +108,7 @@ const refused = async (
 };
 
 test('REQ-S 15, 31: authorize without code_challenge, or with method plain, or none, is an error (PKCE downgrade)', async (t) => {
-  const started = await start(t);
+  const started = await start();
   await refused(t, started, { code_challenge: undefined }, 'invalid_request');
   await refused(t, started, { code_challenge: '' }, 'invalid_request');
   await refused(t, started, { code_challenge_method: 'plain' }, 'invalid_request');
@@ -114,7 +119,7 @@ test('REQ-S 15, 31: authorize without code_challenge, or with method plain, or n
 });
 
 test('g10_smart_invalid_aud: aud must be the FHIR base: another url, and none, give no code', async (t) => {
-  const started = await start(t);
+  const started = await start();
   await refused(t, started, { aud: 'https://other.example/fhir' }, 'invalid_request');
   await refused(t, started, { aud: undefined }, 'invalid_request');
   await refused(t, started, { aud: started.server.origin }, 'invalid_request');
@@ -123,20 +128,20 @@ test('g10_smart_invalid_aud: aud must be the FHIR base: another url, and none, g
 });
 
 test('OIDCCResponseTypeMissing: a response_type that is missing is invalid_request, another is unsupported_response_type', async (t) => {
-  const started = await start(t);
+  const started = await start();
   await refused(t, started, { response_type: undefined }, 'invalid_request');
   await refused(t, started, { response_type: 'token' }, 'unsupported_response_type');
   await refused(t, started, { response_type: 'code id_token' }, 'unsupported_response_type');
 });
 
 test('OIDCCRequestUri, UnsignedRequestObject: request and request_uri are refused with their own errors', async (t) => {
-  const started = await start(t);
+  const started = await start();
   await refused(t, started, { request: 'e30.e30.' }, 'request_not_supported');
   await refused(t, started, { request_uri: 'https://app.example/request' }, 'request_uri_not_supported');
 });
 
 test('OIDCCEnsureRequestWithUnknownParameterSucceeds, AcrValues, ClaimsLocales, DisplayPage: what is known is refused twice; unknown parameters are passed over, however often they come', async (t) => {
-  const started = await start(t);
+  const started = await start();
   const path = authorizePath(started.server);
   for (const more of [
     'scope=openid',
@@ -154,7 +159,7 @@ test('OIDCCEnsureRequestWithUnknownParameterSucceeds, AcrValues, ClaimsLocales, 
 });
 
 test('Existing query parameters of a redirect_uri are kept', async (t) => {
-  const { server } = await start(t);
+  const { server } = await start();
   const uri = `${REDIRECT}?tenant=a%20b`;
   await server.addApp({ id: 'tenant', redirectUris: [uri] });
   const { url } = await openBrowser(server.origin).get(
@@ -164,7 +169,7 @@ test('Existing query parameters of a redirect_uri are kept', async (t) => {
 });
 
 test('Scopes: what is malformed or too long refuses the request, what is not registered is dropped, nothing left is invalid_scope', async (t) => {
-  const started = await start(t);
+  const started = await start();
   await refused(t, started, { scope: undefined }, 'invalid_scope');
   await refused(t, started, { scope: ' ' }, 'invalid_scope');
   await refused(t, started, { scope: 'patient/Nothing.rs' }, 'invalid_scope');
@@ -178,7 +183,7 @@ test('Scopes: what is malformed or too long refuses the request, what is not reg
 });
 
 test('A scope of 10,000 characters by POST is refused, too', async (t) => {
-  const { server } = await start(t);
+  const { server } = await start();
   const query = new URLSearchParams(authorizePath(server).split('?')[1]);
   query.set('scope', 'openid '.repeat(3000));
   const { answer } = await openBrowser(server.origin).post('/auth/authorize', [...query]);
@@ -186,21 +191,21 @@ test('A scope of 10,000 characters by POST is refused, too', async (t) => {
 });
 
 test('prompt and max_age are checked', async (t) => {
-  const started = await start(t);
+  const started = await start();
   await refused(t, started, { prompt: 'sometimes' }, 'invalid_request');
   await refused(t, started, { prompt: 'none login' }, 'invalid_request');
   for (const age of ['-1', 'x', '1.5', '99999999999']) await refused(t, started, { max_age: age }, 'invalid_request');
 });
 
 test('An id_token_hint that we have not issued is refused', async (t) => {
-  const started = await start(t);
+  const started = await start();
   await refused(t, started, { id_token_hint: 'x.y.z' }, 'invalid_request');
   const foreign = await started.server.auth.keys.sign({ iss: 'https://other.example', sub: 'x' });
   await refused(t, started, { id_token_hint: foreign }, 'invalid_request');
 });
 
 test('A launch that is unknown, reused or of another client, and a launch without its scope, give an error and no code', async (t) => {
-  const started = await start(t);
+  const started = await start();
   const { server, ask } = started;
   const scope = 'openid launch patient/Patient.rs';
   await refused(t, started, { scope, launch: 'unknown' }, 'invalid_request');
@@ -214,11 +219,11 @@ test('A launch that is unknown, reused or of another client, and a launch withou
 });
 
 test('OIDCCPromptNoneNotLoggedIn: prompt=none without a session is answered login_required, without a page', async (t) => {
-  await refused(t, await start(t), { prompt: 'none' }, 'login_required');
+  await refused(t, await start(), { prompt: 'none' }, 'login_required');
 });
 
 test('OIDCCLoginHint: login_hint fills the name in; it cannot break out of the page', async (t) => {
-  const { ask } = await start(t);
+  const { ask } = await start();
   t.match((await ask({ login_hint: 'ada' })).text, 'value="ada"');
   const { text } = await ask({ login_hint: '"><script>alert(1)</script>' });
   t.notMatch(text, '<script>');
@@ -226,7 +231,7 @@ test('OIDCCLoginHint: login_hint fills the name in; it cannot break out of the p
 });
 
 test('OIDCCUiLocales: ui_locales choose the language, before the browser’s own', async (t) => {
-  const { server, ask } = await start(t);
+  const { server, ask } = await start();
   t.equal((await ask({ ui_locales: 'de fr-CA en' })).title, 'Connexion');
   t.equal((await ask({ ui_locales: 'de' })).title, signInTitle);
   const header = { 'accept-language': 'de, fr;q=0.8, en;q=0.7' };
@@ -234,7 +239,7 @@ test('OIDCCUiLocales: ui_locales choose the language, before the browser’s own
 });
 
 test('The pages of a request open in the browser that brought it, and in no other', async (t) => {
-  const { server } = await start(t);
+  const { server } = await start();
   await server.addUser('ada', 'Patient/ada', 'patient');
   const browser = openBrowser(server.origin);
   const shown = await browser.get(authorizePath(server));

@@ -1,5 +1,5 @@
 /** Attacks on the pages, and what people and proxies do to them. */
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { keepLaunch } from '../../../src/auth/launches.ts';
 import { openBrowser, type ShownPage } from '../../auth/test-browser.ts';
 import {
@@ -13,13 +13,16 @@ import {
 
 const EVIL = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\u202eevil`;
 
-const start = async (t: Test, environment = {}): Promise<PeopleServer> => {
-  const server = await startPeopleServer(t, environment);
+const start = async (t: Test): Promise<PeopleServer> => {
+  const server = await startPeopleServer(t);
   await server.addApp();
   await server.addUser('ada', 'Patient/ada', 'patient');
   await server.addUser('marie', 'Practitioner/marie', 'referring-doctor', false);
   return server;
 };
+
+/** For the tests that leave its people and patients as they are. */
+const shared = start(tap);
 
 const signIn = (page: ShownPage, login = 'ada'): Promise<ShownPage> =>
   page.submit('/auth/sign-in', { login, password: PASSWORD });
@@ -27,7 +30,7 @@ const signIn = (page: ShownPage, login = 'ada'): Promise<ShownPage> =>
 const SESSION = '__Host-consilium-session';
 
 test('Approve that is sent five times at once gives one code', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const page = await signIn(await browser.get(authorizePath(server)));
   const answers = await Promise.all(Array.from({ length: 5 }, () => page.submit('/approve', { decision: 'allow' })));
@@ -38,7 +41,7 @@ test('Approve that is sent five times at once gives one code', async (t) => {
 });
 
 test('A session without its second factor opens and ends nothing', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   await server.addUser('lise', 'Practitioner/lise', 'expert');
   const secret = await server.enrol('lise');
   const owner = openBrowser(server.origin);
@@ -70,7 +73,7 @@ test('A session without its second factor opens and ends nothing', async (t) => 
 });
 
 test('redirect_uri is compared character by character: nothing that is near it is an address', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const near = [
     ...[
       `${REDIRECT}/`,
@@ -98,7 +101,7 @@ test('redirect_uri is compared character by character: nothing that is near it i
 });
 
 test('Text of others is text on every page: names, logos, hints, languages, searches, states', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   await server.addApp({ id: 'evil', name: EVIL, launchUris: [REDIRECT], logoUrl: 'https://logo.example/"><script>' });
   await server.put('Organization/north', {
     resourceType: 'Patient',
@@ -136,7 +139,7 @@ test('Text of others is text on every page: names, logos, hints, languages, sear
 });
 
 test('Answers to odd requests are pages with all headers, and none is a fault of the server', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const page = await signIn(await browser.get('/auth/sign-in?for=manage'));
   t.equal(page.title, 'My apps');
@@ -175,6 +178,8 @@ test('Answers to odd requests are pages with all headers, and none is a fault of
     t.equal(headers.get('x-content-type-options'), 'nosniff');
     if (status !== 303) t.match(headers.get('content-security-policy') ?? '', "frame-ancestors 'none'");
   }
+  const large = await send('POST', '/auth/sign-in', `login=${'x'.repeat(200_000)}`);
+  t.match(await large.text(), 'larger than 100000 bytes, the limit of this endpoint');
   for (const [method, path] of [
     ['PUT', '/auth/sign-in'],
     ['DELETE', '/auth/manage'],
@@ -190,7 +195,7 @@ test('Answers to odd requests are pages with all headers, and none is a fault of
 });
 
 test('HEAD of an authorization request does not use up a launch, and begins nothing', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const launch = await keepLaunch(server.auth, { clientId: 'app', context: { patient: 'ada' } });
   const path = authorizePath(server, { launch, scope: 'launch patient/*.rs' });
   await fetch(`${server.origin}${path}`, { method: 'HEAD', redirect: 'manual' });
@@ -216,7 +221,7 @@ test('A user who is disabled, or whose Patient is deleted, gets no further in a 
 });
 
 test('After signing out, going back and sending an old form does nothing', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const page = await signIn(await browser.get(authorizePath(server)));
   const manage = await browser.get('/auth/manage');
@@ -228,7 +233,7 @@ test('After signing out, going back and sending an old form does nothing', async
 });
 
 test('max_age=0 and prompt=login ask for the password again, and once', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   await signIn(await browser.get('/auth/sign-in?for=manage'));
   for (const changes of [{ max_age: '0' }, { prompt: 'login' }, { prompt: 'login consent', max_age: '1000' }]) {
@@ -246,7 +251,7 @@ test('max_age=0 and prompt=login ask for the password again, and once', async (t
 });
 
 test('A login is the same however it is typed; one in letters of another script is not', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const attempt = async (login: string) =>
     (
       await (

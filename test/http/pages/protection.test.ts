@@ -1,5 +1,5 @@
 /** What protects the pages: against forged forms, planted cookies, frames, scripts, and guessing who is here. */
-import { type Test, test } from 'tap';
+import tap, { type Test, test } from 'tap';
 import { openBrowser, type ShownPage } from '../../auth/test-browser.ts';
 import { authorizePath, PASSWORD, type PeopleServer, REDIRECT, startPeopleServer } from '../../auth/test-people.ts';
 
@@ -11,11 +11,14 @@ const start = async (t: Test, environment = {}): Promise<PeopleServer> => {
   return server;
 };
 
+/** For the tests that leave its people as they are. */
+const shared = start(tap);
+
 const approval = async (server: PeopleServer, browser = openBrowser(server.origin)): Promise<ShownPage> =>
   (await browser.get(authorizePath(server))).submit('/auth/sign-in', { login: 'ada', password: PASSWORD });
 
 test('Every page refuses frames, scripts, sniffing, referrers and caches (clickjacking)', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const pages = [
     await browser.get('/auth/sign-in'),
@@ -47,7 +50,7 @@ test('Every page refuses frames, scripts, sniffing, referrers and caches (clickj
 });
 
 test('Forms may end at the app’s origin where they can, and the logo comes from its own', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const page = await approval(server);
   const policy = page.headers.get('content-security-policy') ?? '';
   t.match(policy, `form-action 'self' ${new URL(REDIRECT).origin};`);
@@ -61,7 +64,7 @@ test('Forms may end at the app’s origin where they can, and the logo comes fro
 });
 
 test('The style sheet is one static file that browsers keep for good', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const { text } = await openBrowser(server.origin).get('/auth/sign-in');
   const href = /<link rel="stylesheet" href="([^"]+)">/.exec(text)?.[1] ?? '';
   const { status, headers } = await openBrowser(server.origin).get(href);
@@ -71,7 +74,7 @@ test('The style sheet is one static file that browsers keep for good', async (t)
 });
 
 test('Cookies are __Host- ones: Secure, HttpOnly, SameSite=Lax, for the whole host', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const response = await fetch(`${server.origin}/auth/sign-in`);
   const [line = ''] = response.headers.getSetCookie();
   t.match(line, /^__Host-[\w-]+=[\w-]{43}; /);
@@ -80,7 +83,7 @@ test('Cookies are __Host- ones: Secure, HttpOnly, SameSite=Lax, for the whole ho
 });
 
 test('CSRF: approve without its token, with another browser’s token, or from another site, does nothing', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const page = await approval(server, browser);
   const path = `${page.url}/approve`;
@@ -109,7 +112,7 @@ test('CSRF: approve without its token, with another browser’s token, or from a
 });
 
 test('Every other form needs its token as well', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const page = await approval(server, browser);
   const paths = [
@@ -123,7 +126,7 @@ test('Every other form needs its token as well', async (t) => {
 });
 
 test('Session fixation: a cookie that was there before signing in is worth nothing afterwards', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const name = '__Host-consilium-session';
   browser.cookies.set(name, 'planted-planted-planted-planted-planted-pla');
@@ -142,7 +145,7 @@ test('Session fixation: a cookie that was there before signing in is worth nothi
 });
 
 test('A form of one person does nothing once somebody else has signed in', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const page = await approval(server, browser);
   const signIn = await browser.get('/auth/sign-in?for=manage');
@@ -151,7 +154,7 @@ test('A form of one person does nothing once somebody else has signed in', async
 });
 
 test('Two tabs: signing in again as the same person in one leaves the other’s form good', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const browser = openBrowser(server.origin);
   const page = await approval(server, browser);
   const other = await browser.get(authorizePath(server, { prompt: 'login', state: 'other' }));
@@ -197,7 +200,7 @@ test('The rate limit of sign-in is of the address alone: names of clients do not
 });
 
 test('A host with characters that separate sources cannot add to the policy', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const redirect = 'https://a;sandbox,b.example/callback';
   await server.addApp({ id: 'odd', redirectUris: [redirect] });
   const page = await openBrowser(server.origin).get(
@@ -239,7 +242,7 @@ test('My apps lists what was granted, removes one, and shows nothing of others',
 });
 
 test('Signing out everywhere ends sessions in all browsers, and the access of apps', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   const [one, other] = [openBrowser(server.origin), openBrowser(server.origin)];
   const { answer } = await (await approval(server, one)).submit('/approve', { decision: 'allow' });
   await approval(server, other);
@@ -259,7 +262,7 @@ test('Signing out everywhere ends sessions in all browsers, and the access of ap
 });
 
 test('A sign-in does not lead to another site, whatever it was for', async (t) => {
-  const server = await start(t);
+  const server = await shared;
   for (const destination of ['https://evil.example', '//evil.example', '/\\evil.example', 'javascript:x']) {
     const page = await openBrowser(server.origin).get(`/auth/sign-in?for=${encodeURIComponent(destination)}`);
     const after = await page.submit('/auth/sign-in', { login: 'ada', password: PASSWORD });
