@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createAccess, pageTokensOf, storeWithin } from './access/access.ts';
 import type { Caller } from './access/access-rule.ts';
+import type { Actor } from './access/actor.ts';
 import { actorOf } from './access/actor-of.ts';
 import { createClinicalDirectory } from './access/clinical-directory.ts';
 import { reachOfUser } from './access/reach.ts';
@@ -12,6 +13,7 @@ import { checkScopeParameters } from './access/scope-clauses.ts';
 import { type AuthServer, createAuthServer } from './auth/auth-server.ts';
 import { endpointUrls } from './auth/endpoints/discovery.ts';
 import { authenticate } from './auth/tokens/authenticate.ts';
+import type { AccessToken, Grant } from './auth/tokens/grant.ts';
 import { type Config, ConfigurationError, derivedKey, isLoopback } from './config.ts';
 import { createCompartments } from './definitions/compartments.ts';
 import { loadOperationDefinitions } from './definitions/operation-definitions.ts';
@@ -211,6 +213,7 @@ export const createAuthorization = (config: Config, server: FhirServer): AuthSer
     limits: config,
     keysKey: derivedKey(config.storeKey, 'signing keys'),
     isOnLoopback: isLoopback(config.host),
+    isStoreShared: config.store !== 'sqlite',
     directory: createClinicalDirectory({
       storeWithin: (reach) => storeWithin(server, reach),
       reachOfUser: (user) => reachOfUser(server, user),
@@ -220,12 +223,21 @@ export const createAuthorization = (config: Config, server: FhirServer): AuthSer
     now: server.now,
   });
 
+const actors = new WeakMap<AccessToken, Actor>();
+
+/** The actor of a token, the same as long as the grant is remembered. */
+const knownActor = (grant: Grant, access: AccessToken): Actor => {
+  const actor = actors.get(access) ?? actorOf(grant, access);
+  actors.set(access, actor);
+  return actor;
+};
+
 /** Finds who holds a token. */
 const actorBy =
   (auth: Promise<AuthServer> | undefined): Authenticate =>
   async (token) => {
     const found = auth === undefined ? undefined : await authenticate(await auth, token);
-    return found === undefined ? undefined : actorOf(found.grant, found.access);
+    return found === undefined ? undefined : knownActor(found.grant, found.access);
   };
 
 const rateLimitOptions = ({ rateLimit, trustedProxies }: Config): RateLimitOptions => ({
@@ -273,7 +285,7 @@ export const buildApp = (
     callerOf:
       config.access === 'open'
         ? undefined
-        : async (request, origin) => bearerCaller(request, (await serverAt(origin)).baseUrl, actorBy(auth)),
+        : (request, origin) => bearerCaller(request, async () => (await serverAt(origin)).baseUrl, actorBy(auth)),
     answer: async (request, origin, caller) => {
       const view = await serverAt(origin);
       return (caller === undefined ? view : view.as(caller)).answer(request);

@@ -135,9 +135,21 @@ const limitsOfAny = (visit: Visit, type: string, letters: readonly Letter[]): Li
   return alternatives.some(isEverything) ? 'everything' : distinct(alternatives);
 };
 
+/** What is permitted as a whole or not at all, whatever search parameters there are, of callers who ask again and again. */
+const known = new WeakMap<Actor, Map<string, Limits>>();
+
 /** What the caller may do with resources of `type` by one of `letters`. */
-export const limitsOf = (visit: Visit, type: string, letters: readonly Letter[]): Limits =>
-  remembered(visit, `limits ${type} ${letters.join('')}`, () => limitsOfAny(visit, type, letters));
+export const limitsOf = (visit: Visit, type: string, letters: readonly Letter[]): Limits => {
+  const name = `limits ${type} ${letters.join('')}`;
+  const before = known.get(visit.actor)?.get(name);
+  if (before !== undefined) return before;
+  const limits = remembered(visit, name, () => limitsOfAny(visit, type, letters));
+  if (typeof limits === 'string') {
+    const ofActor = known.get(visit.actor) ?? new Map<string, Limits>();
+    known.set(visit.actor, ofActor.set(name, limits));
+  }
+  return limits;
+};
 
 /**
  * What the caller reaches of a type at all: for what is asked of resources for which no scope is needed, such as whether a

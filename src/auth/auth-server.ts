@@ -33,6 +33,8 @@ export interface AuthServerParts {
   readonly limits: AuthLimits;
   /** 32 bytes, under which the signing keys are kept encrypted. */
   readonly keysKey: Buffer;
+  /** Whether other servers write to the store, so that what they revoke must be seen at once. */
+  readonly isStoreShared: boolean;
   /** Whether the server itself listens on loopback, so that the key sets of its clients may be there, too. */
   readonly isOnLoopback: boolean;
   readonly directory: ClinicalDirectory;
@@ -54,12 +56,22 @@ export interface AuthServer extends Omit<AuthServerParts, 'keysKey'> {
   readonly keySets: KeySets;
 }
 
+/** The records, of which nothing is remembered that was written over. */
+const forgetful = (records: Records, { forget }: CachedRecords): Records => ({
+  ...records,
+  put: (key, value, options) => records.put(key, value, options).finally(() => forget(key)),
+  delete: (key, revision) => records.delete(key, revision).finally(() => forget(key)),
+});
+
 export const createAuthServer = ({ keysKey, ...parts }: AuthServerParts): AuthServer => {
-  const { records, limits, now, isOnLoopback, issuer } = parts;
+  const { limits, now, isOnLoopback, issuer } = parts;
+  const cached = createCachedRecords(parts.records, now);
+  const records = forgetful(parts.records, cached);
   return {
     ...parts,
+    records,
     fhirBase: `${issuer}/fhir`,
-    cached: createCachedRecords(records, now),
+    cached,
     keys: createSigningKeys({ records, key: keysKey, days: limits.keyDays, now }),
     keySets: createKeySets({ limits, isOnLoopback, now }),
   };

@@ -27,18 +27,18 @@ const READS = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** Throws a FhirError 400 for a token in the url, 401 for one that is worth nothing, or for none where one is needed. */
 export const bearerCaller = async (
   { method, authorization, query }: CallingRequest,
-  baseUrl: string,
+  baseUrl: () => Promise<string>,
   authenticate: Authenticate,
 ): Promise<Caller> => {
-  const parameters = new URLSearchParams(query);
-  if (TOKEN_PARAMETERS.some((name) => parameters.has(name))) throw tokenMisplaced(baseUrl);
+  const parameters = query === '' ? undefined : new URLSearchParams(query);
+  if (TOKEN_PARAMETERS.some((name) => parameters?.has(name))) throw tokenMisplaced(await baseUrl());
   if (authorization === undefined || !/^Bearer\b/i.test(authorization)) {
     // What an unknown caller sends is not even received.
-    if (!READS.has(method)) throw tokenMissing(baseUrl);
+    if (!READS.has(method)) throw tokenMissing(await baseUrl());
     return 'anonymous';
   }
   const token = bearerToken(authorization);
   const actor = token === undefined ? undefined : await authenticate(token);
-  if (actor === undefined) throw tokenInvalid(baseUrl);
+  if (actor === undefined) throw tokenInvalid(await baseUrl());
   return actor;
 };

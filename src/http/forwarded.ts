@@ -9,6 +9,9 @@ import { type BlockList, isIP } from 'node:net';
 const HOST = /^(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 const PREFIX = /^(?:\/[A-Za-z0-9._~-]+)*\/?$/;
 
+/** Without these there is nothing to believe. */
+const FORWARDED = ['forwarded', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-prefix'];
+
 type Headers = Readonly<Record<string, string | undefined>>;
 
 interface Origin {
@@ -52,6 +55,7 @@ export const forwardedBaseUrl = (
   remoteAddress: string | undefined,
   proxies: BlockList,
 ): string | undefined => {
+  if (!FORWARDED.some((name) => headers[name] !== undefined)) return undefined;
   if (remoteAddress === undefined || !isTrusted(proxies, remoteAddress)) return undefined;
   const { proto, host } = originOf(headers);
   const prefix = last(headers['x-forwarded-prefix']);

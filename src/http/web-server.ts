@@ -65,8 +65,9 @@ const guardedRoutes = (app: FastifyInstance, fhir: FhirRouteOptions, auth: WebSe
     registerCors(shared);
     shared.register(authRoutes, { ...auth, visibleError: fhir.visibleError });
     shared.register(async (clinical) => {
-      clinical.addHook('onSend', async (_request, reply) => {
+      clinical.addHook('onSend', (_request, reply, _payload, done) => {
         if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+        done();
       });
       clinical.register(fhirRoutes, fhir);
     });

@@ -100,6 +100,7 @@ export const startTestAuthServer = async (t: Test, options: TestAuthOptions = {}
     ...{ jwksPrivateAddresses: new BlockList(), registrationToken },
   };
   const server = createAuthServer({
+    isStoreShared: true,
     ...{
       issuer,
       records: store.records,

@@ -1,9 +1,9 @@
-/** Who holds an access token. Costs one read of the store. */
+/** Who holds an access token. Costs one read of the store at most. */
 import type { AuthServer } from '../auth-server.ts';
 import type { Client } from '../clients/client.ts';
 import type { User } from '../users/user.ts';
 import type { AccessToken, Grant } from './grant.ts';
-import { partiesOf, readGrant } from './grants.ts';
+import { grantAtHand, partiesOf } from './grants.ts';
 import { grantIdOf, hashOf, isSameHash } from './opaque-token.ts';
 
 export interface Authenticated {
@@ -15,13 +15,12 @@ export interface Authenticated {
 
 /** Undefined for a token that is unknown, expired or revoked, or whose client or user may not use it any more. */
 export const authenticate = async (
-  server: Pick<AuthServer, 'records' | 'cached' | 'now'>,
+  server: Pick<AuthServer, 'records' | 'cached' | 'now' | 'isStoreShared'>,
   token: string,
 ): Promise<Authenticated | undefined> => {
   const id = grantIdOf(token);
-  const found = id === undefined ? undefined : await readGrant(server, id);
-  if (found === undefined) return undefined;
-  const { grant } = found;
+  const grant = id === undefined ? undefined : await grantAtHand(server, id);
+  if (grant === undefined) return undefined;
   const hash = hashOf(token);
   const access = grant.access.find((each) => isSameHash(each.hash, hash));
   if (access === undefined || access.expires <= server.now()) return undefined;
