@@ -144,7 +144,7 @@ test('$validate', async (t) => {
 
 test('$validate of a large resource has a time limit, and others are answered meanwhile', async (t) => {
   const { send } = await startTestServer(t, { CONSILIUM_VALIDATE_SECONDS: '1' });
-  const item = Array.from({ length: 12_000 }, (_, at) => ({ linkId: `q${at}`, type: 'string' as const }));
+  const item = Array.from({ length: 48_000 }, (_, at) => ({ linkId: `q${at}`, type: 'string' as const }));
   const large = { resourceType: 'Questionnaire', status: 'draft', item };
   let isAnswered = false;
   const validated = send('POST', 'Questionnaire/$validate', { body: large }).finally(() => {
