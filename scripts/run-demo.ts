@@ -127,21 +127,23 @@ const fetchDocument = async (base: string, token: string, id: string): Promise<v
   printIndented(`${headers.get('content-type')}, ${bytes.length} bytes, begins with ${beginning}`);
 };
 
-const updateOnce = async (base: string, token: string, { id, meta }: Observation): Promise<void> => {
+const updateOnce = async (base: string, token: string, { id, meta, status }: Observation): Promise<void> => {
   title('Amend a result: an update of exactly the version that was read, and the history it leaves');
   const url = `${base}/Observation/${id}`;
   const { text } = await send(200, 'GET', url, { token });
   // By text, so that every digit stays as the laboratory wrote it.
-  const amended = text.replace('"status":"final"', '"status":"amended"');
+  // A database may have the result of an earlier demo.
+  const next = status === 'amended' ? 'corrected' : 'amended';
+  const amended = text.replace(`"status":"${status}"`, `"status":"${next}"`);
   const headers = { 'if-match': `W/"${meta?.versionId}"` };
   await send(200, 'PUT', url, { token, body: amended, headers });
   const history = await sendForJson<Bundle>('GET', `${url}/_history`, { token });
   for (const { resource, response } of history.entry ?? []) {
-    const { status, meta: stamp } = resource as Observation;
-    printIndented(`version ${stamp?.versionId}  ${response?.lastModified}  status ${status}`);
+    const { status: then, meta: stamp } = resource as Observation;
+    printIndented(`version ${stamp?.versionId}  ${response?.lastModified}  status ${then}`);
   }
   printIndented('The same update once more is of a version that is no longer current:');
-  await send(412, 'PUT', url, { token, body: amended.replace('amended', 'corrected'), headers });
+  await send(412, 'PUT', url, { token, body: amended.replace(`"status":"${next}"`, '"status":"final"'), headers });
 };
 
 const refuse = async (base: string, token: string): Promise<void> => {
