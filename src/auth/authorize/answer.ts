@@ -72,7 +72,7 @@ export const approved = async (
   return codeUri(server, pending, session, { context, scopes });
 };
 
-/** Whether a scope that was granted before is asked for now, itself or as a part of a wider one. */
+/** Whether a scope of an earlier approval is among those asked, itself or as a part of a wider one. */
 const isAsked = (server: AuthServer, text: string, asked: readonly string[]): boolean => {
   const granted = parseScope(text, server.isResourceType);
   return asked.some((other) => {

@@ -158,7 +158,7 @@ export const changePassword = async (
   return { kind: 'done', cookie: await signOutElsewhere(people, session, now()) };
 };
 
-/** Ends all sessions and grants but this session, which gets a new cookie. */
+/** Signs the person out everywhere else, and ends what was granted to apps; here a new cookie takes over. */
 const signOutElsewhere = async ({ users, sessions }: People, session: OpenSession, at: number): Promise<string> => {
   await users.change(session.userId, { validFrom: at });
   return sessions.renew(session, { started: at });
