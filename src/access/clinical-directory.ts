@@ -1,7 +1,8 @@
 /** What the authorization server may know of the clinical records: names of patients and encounters, within a reach. */
-import type { Encounter, HumanName, Patient } from '@medplum/fhirtypes';
+import type { Encounter, Patient } from '@medplum/fhirtypes';
 import type { ClinicalDirectory, ListedEncounter, ListedPatient } from '../auth/clinical-directory.ts';
 import type { Reach } from '../auth/reach.ts';
+import { nameOfPerson } from '../auth/users/person-records.ts';
 import { foldString } from '../search/index-entry.ts';
 import type { Clause } from '../search/search-query.ts';
 import type { Store, Version } from '../store/store.ts';
@@ -14,15 +15,11 @@ interface ClinicalDirectoryParts {
 
 const parsed = <T>({ text }: Version): T => JSON.parse(text.toString()) as T;
 
-const nameText = ({ text, given, family }: HumanName): string =>
-  text ?? [...(given ?? []), family ?? ''].join(' ').trim();
-
 const listedPatient = (version: Version): ListedPatient => {
   const { name = [], birthDate, gender } = parsed<Patient>(version);
-  const shown = name.find(({ use }) => use === 'official') ?? name[0];
   return {
     id: version.id,
-    name: shown === undefined ? version.id : nameText(shown) || version.id,
+    name: nameOfPerson(name) ?? version.id,
     ...(birthDate === undefined ? {} : { birthDate }),
     ...(gender === undefined ? {} : { gender }),
   };

@@ -19,7 +19,8 @@ interface Named {
 const humanName = ({ text, prefix = [], given = [], family }: HumanName): string =>
   text ?? [...prefix, ...given, ...(family === undefined ? [] : [family])].join(' ');
 
-const nameOfPerson = (names: readonly HumanName[]): string | undefined => {
+/** The official name of a person, or the first; undefined without one. */
+export const nameOfPerson = (names: readonly HumanName[]): string | undefined => {
   const name = names.find(({ use }) => use === 'official') ?? names[0];
   return name === undefined ? undefined : humanName(name) || undefined;
 };
