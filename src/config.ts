@@ -46,6 +46,7 @@ export interface Config extends Limits, AuthLimits, PeopleLimits {
   readonly patchSteps: number;
   readonly searchMilliseconds: number;
   readonly searchRows: number;
+  readonly readCacheBytes: number;
   readonly searchThreads: number;
   readonly searchSlowThreads: number;
   readonly searchQuickMilliseconds: number;
@@ -253,6 +254,7 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     searchIncludes: variables.CONSILIUM_SEARCH_INCLUDES,
     searchMilliseconds: variables.CONSILIUM_SEARCH_MILLISECONDS,
     searchRows: variables.CONSILIUM_SEARCH_ROWS,
+    readCacheBytes: variables.CONSILIUM_READ_CACHE_MEGABYTES * MEGABYTE,
     searchThreads: variables.CONSILIUM_SEARCH_THREADS,
     searchSlowThreads: variables.CONSILIUM_SEARCH_SLOW_THREADS,
     searchQuickMilliseconds: variables.CONSILIUM_SEARCH_QUICK_MILLISECONDS,

@@ -12,6 +12,7 @@ type StoreConfig = Pick<
   | 'storeKey'
   | 'storeCheckBytes'
   | 'storeMilliseconds'
+  | 'readCacheBytes'
   | 'searchThreads'
   | 'searchSlowThreads'
   | 'searchQuickMilliseconds'
@@ -34,6 +35,7 @@ const openSqlite = (folder: string, config: StoreConfig): Promise<Store> =>
     path: join(folder, STORE_FILE),
     key: derivedKey(config.storeKey, 'store'),
     checkBytes: config.storeCheckBytes,
+    readCacheBytes: config.readCacheBytes,
     searchPool: {
       quickThreads: config.searchThreads,
       slowThreads: config.searchSlowThreads,

@@ -48,6 +48,7 @@ export const measuredParts = async (folder: string, count: number): Promise<Part
     path: join(folder, 'parts.db'),
     key: config.storeKey,
     checkBytes: 0,
+    readCacheBytes: 0,
     searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     searchLimits: { milliseconds: config.searchMilliseconds, rows: config.searchRows },
   });

@@ -34,6 +34,7 @@ const openServer = async (t: Test): Promise<PatchingServer> => {
     path: join(config.dataFolder, 'test.db'),
     key: derivedKey(config.storeKey, 'store'),
     checkBytes: config.storeCheckBytes,
+    readCacheBytes: 2 ** 20,
     searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     searchLimits: { milliseconds: 10_000, rows: 1_000_000 },
   });

@@ -139,6 +139,7 @@ test('A start puts its own OperationDefinition in the place of another one', { s
     path: join(folder, STORE_FILE),
     key: derivedKey(Buffer.from('5'.repeat(64), 'hex'), 'store'),
     checkBytes: 0,
+    readCacheBytes: 2 ** 20,
     searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     searchLimits: { milliseconds: 1000, rows: 100_000 },
   });

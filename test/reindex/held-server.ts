@@ -70,6 +70,7 @@ export const openHeldServer = async (
     path: join(folder, 'test.db'),
     key: derivedKey(config.storeKey, 'store'),
     checkBytes: 0,
+    readCacheBytes: 2 ** 20,
     searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     searchLimits: { milliseconds: 10_000, rows: 1_000_000 },
   });

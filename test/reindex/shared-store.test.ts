@@ -23,6 +23,7 @@ const openStore = async (t: Test): Promise<Store> => {
       path: join(temporaryFolder(t), 'test.db'),
       key: Buffer.alloc(32, 7),
       checkBytes: 0,
+      readCacheBytes: 2 ** 20,
       searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
     },
     searchLimits: { milliseconds: 10_000, rows: 1_000_000 },

@@ -20,6 +20,8 @@ import type { WriteRequest, WriteResult } from './writer.ts';
 export interface SqliteStoreOptions extends DatabaseFile {
   /** Files up to this size, in bytes, are verified whole when they are opened. */
   readonly checkBytes: number;
+  /** The memory for texts that were read lately; 0 for none. */
+  readonly readCacheBytes: number;
   readonly searchPool: PoolOptions;
   readonly searchLimits: SearchLimits;
 }
@@ -76,7 +78,7 @@ const transferOf = (connection: Connection, write: (request: WriteRequest) => Pr
 
 /** Opens the file, or makes it. Throws StoreUnusable with one line for the operator. */
 export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Store> => {
-  const { path, key, checkBytes, searchPool, searchLimits } = options;
+  const { path, key, checkBytes, readCacheBytes, searchPool, searchLimits } = options;
   const file: DatabaseFile = { path, key };
   prepareDatabase(file, checkBytes);
   const { writer, readers } = await startThreads(file, searchPool, searchLimits);
@@ -85,7 +87,7 @@ export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Stor
   const read = (request: ReadRequest): Promise<ReadResult> => readers.read(request);
 
   return {
-    read: createReadVersion(connection, largeTexts),
+    read: createReadVersion(connection, largeTexts, readCacheBytes),
     history: async (scope, page) => {
       const result = await read({ kind: 'history', scope, page });
       return { ...pageOf(result), ...(result.asOf === undefined ? {} : { asOf: result.asOf }) };

@@ -21,6 +21,7 @@ export const temporaryFolder = (t: Test): string => {
 export const OPTIONS = {
   key: KEY,
   checkBytes: CHECK_BYTES,
+  readCacheBytes: 2 ** 20,
   searchPool: { quickThreads: 1, slowThreads: 1, quickMilliseconds: 25, queue: 1000 },
   searchLimits: { milliseconds: 30_000, rows: 10_000_000 },
 };
