@@ -2,9 +2,9 @@
  * The one doorway: a store that shows and takes what a caller's rights permit. What is hidden is as if it were not there,
  * in reads and histories, in searches and their totals, in includes, chains and conditions.
  */
-import { type FhirError, forbidden } from '../fhir/fhir-error.ts';
+import { forbidden } from '../fhir/fhir-error.ts';
 import type { SearchQuery } from '../search/search-query.ts';
-import type { Explanation, Store } from '../store/store.ts';
+import type { Records, Store, Transfer } from '../store/store.ts';
 import type { ScopedRule } from './access-rule.ts';
 import type { Visit } from './access-server.ts';
 import { guardedCommit } from './guard-commit.ts';
@@ -13,19 +13,22 @@ import { isVersionWithin, narrowedHistory, narrowedHistoryCount } from './guard-
 import { limitsOf } from './limits.ts';
 import { narrowedQuery } from './narrow-query.ts';
 
-const notForClients = (): FhirError => forbidden('This is for the server itself, and for nobody who asks it');
+const refuse = async (): Promise<never> => {
+  throw forbidden('This is for the server itself, and for nobody who asks it');
+};
+
+// One for all requests: to make objects with so many members takes longer than the rest of a read's judgement.
+const NO_RECORDS: Records = { get: refuse, list: refuse, put: refuse, delete: refuse };
+const NO_TRANSFER: Transfer = { histories: refuse, references: refuse, reserve: refuse, restore: refuse };
+const stay = async (): Promise<void> => undefined;
 
 /** The store as the caller of a visit may use it by a rule. */
 export const guardStore = (visit: Visit, rule: ScopedRule): Store => {
   const { store } = visit.server;
   const { reads, searches, isSilent } = rule;
   return {
-    get records(): never {
-      throw notForClients();
-    },
-    get transfer(): never {
-      throw notForClients();
-    },
+    records: NO_RECORDS,
+    transfer: NO_TRANSFER,
     read: async (reference, version) => {
       const limits = limitsOf(visit, reference.type, reads);
       if (limits === 'unscoped') return undefined;
@@ -53,10 +56,8 @@ export const guardStore = (visit: Visit, rule: ScopedRule): Store => {
       isUnlimited(visit, includes)
         ? store.related(matches, includes, limit, bytes)
         : narrowedRelated(visit, matches, includes, limit, bytes),
-    explain: async (): Promise<Explanation> => {
-      throw notForClients();
-    },
+    explain: refuse,
     commit: (writes, expected) => guardedCommit(visit, rule, writes, expected),
-    close: async () => undefined,
+    close: stay,
   };
 };

@@ -5,7 +5,7 @@ import type { PageKey } from '../search/search-query.ts';
 import type { HistoryPage, HistoryScope, HistoryTimes, Store, Version } from '../store/store.ts';
 import type { Visit } from './access-server.ts';
 import { judgedVersion } from './candidate.ts';
-import { type Limits, limitsOf } from './limits.ts';
+import { isOfPermittedSource, type Limits, limitsOf } from './limits.ts';
 import { isWithin } from './visible.ts';
 
 type HistoryVersions = Awaited<ReturnType<Store['history']>>;
@@ -27,6 +27,7 @@ const contentOf = async ({ server }: Visit, version: Version): Promise<Version |
 /** Whether the limits let a version be seen. */
 export const isVersionWithin = async (visit: Visit, limits: Limits, version: Version): Promise<boolean> => {
   if (typeof limits === 'string') return limits === 'everything';
+  if (isOfPermittedSource(limits, version.source)) return true;
   const content = await contentOf(visit, version);
   if (content === undefined) return false;
   const { source } = version;

@@ -135,8 +135,28 @@ const limitsOfAny = (visit: Visit, type: string, letters: readonly Letter[]): Li
   return alternatives.some(isEverything) ? 'everything' : distinct(alternatives);
 };
 
-/** What is permitted as a whole or not at all, whatever search parameters there are, of callers who ask again and again. */
+/** Whether nothing but where a resource is from decides. */
+const isOfSources = ({ clauses, referredBy, about, belongsTo, onlyOf }: Alternative): boolean =>
+  clauses.every(({ kind }) => kind === 'source') &&
+  referredBy.length === 0 &&
+  about === undefined &&
+  belongsTo === undefined &&
+  onlyOf === undefined;
+
+/** Whether a resource from `source` is permitted whatever is in it. */
+export const isOfPermittedSource = (limits: Limits, source: string | undefined): boolean =>
+  typeof limits !== 'string' &&
+  source !== undefined &&
+  limits.some(
+    (alternative) =>
+      isOfSources(alternative) &&
+      alternative.clauses.every((clause) => clause.kind === 'source' && clause.values.includes(source)),
+  );
+
+/** Of callers who ask again and again: what is permitted whatever search parameters there are. */
 const known = new WeakMap<Actor, Map<string, Limits>>();
+
+const isLasting = (limits: Limits): boolean => typeof limits === 'string' || limits.every(isOfSources);
 
 /** What the caller may do with resources of `type` by one of `letters`. */
 export const limitsOf = (visit: Visit, type: string, letters: readonly Letter[]): Limits => {
@@ -144,7 +164,7 @@ export const limitsOf = (visit: Visit, type: string, letters: readonly Letter[])
   const before = known.get(visit.actor)?.get(name);
   if (before !== undefined) return before;
   const limits = remembered(visit, name, () => limitsOfAny(visit, type, letters));
-  if (typeof limits === 'string') {
+  if (isLasting(limits)) {
     const ofActor = known.get(visit.actor) ?? new Map<string, Limits>();
     known.set(visit.actor, ofActor.set(name, limits));
   }

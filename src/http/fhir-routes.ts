@@ -19,6 +19,13 @@ export interface RequestOrigin {
   readonly remoteAddress: string | undefined;
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, below the FHIR base; undefined for a server without sign-in. */
+    caller: Caller | undefined;
+  }
+}
+
 export interface FhirRouteOptions {
   answer(request: FhirRequest, origin: RequestOrigin, caller: Caller | undefined): Promise<FhirResponse>;
   /** Who sends a request; undefined for a server without sign-in. Fails with a FhirError 400 or 401. */
@@ -47,7 +54,7 @@ const pathAndQuery = (target: string): [path: string, query: string] => {
 };
 
 const parameterOf = (query: string, name: string): string | undefined =>
-  new URLSearchParams(query).get(name) ?? undefined;
+  query === '' ? undefined : (new URLSearchParams(query).get(name) ?? undefined);
 
 /** Whether an answer is to be laid out for people. Throws a FhirError 400 for another value than true or false. */
 const isPretty = (query: string): boolean => {
@@ -121,7 +128,11 @@ const askedOf = (request: FastifyRequest): Asked => {
   const sent = bodyOf(request, below, isSearch);
   const ofForm = isSearch ? (sent.body ?? '') : '';
   const format = parameterOf(query, '_format') ?? parameterOf(ofForm, '_format');
-  const contentType = (): string => answerType(headers['accept'], format);
+  let known: string | undefined;
+  const contentType = (): string => {
+    known ??= answerType(headers['accept'], format);
+    return known;
+  };
   const isBinaryRead = (method === 'GET' || method === 'HEAD') && BINARY_READ.test(below);
   if (!isBinaryRead) contentType();
   const fhir = {
@@ -156,7 +167,7 @@ export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions
     return receivedBody(payload, length, request.routeOptions.bodyLimit, sink);
   });
 
-  const callers = new WeakMap<FastifyRequest, Caller>();
+  app.decorateRequest('caller', undefined);
   const originOf = ({ headers, socket }: FastifyRequest): RequestOrigin => ({
     headers: headers as FhirRequest['headers'],
     remoteAddress: socket.remoteAddress,
@@ -166,13 +177,13 @@ export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions
     app.addHook('onRequest', async (request) => {
       const { method, headers, url } = request;
       const calling = { method, authorization: headers.authorization, query: pathAndQuery(url)[1] };
-      callers.set(request, await callerOf(calling, originOf(request)));
+      request.caller = await callerOf(calling, originOf(request));
     });
 
   const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const asked = askedOf(request);
     const fhir: FhirRequest = { ...asked.fhir, visibleError: (error) => options.visibleError(request, error) };
-    return send(reply, await options.answer(fhir, originOf(request), callers.get(request)), asked);
+    return send(reply, await options.answer(fhir, originOf(request), request.caller), asked);
   };
   const method = [...app.supportedMethods];
   for (const url of ['/fhir', '/fhir/', '/fhir/*']) app.route({ method, url, handler, exposeHeadRoute: false });

@@ -12,6 +12,7 @@ export type Pair = readonly [name: string, value: string];
 
 /** The pairs of a query string or form, decoded. Throws a FhirError 400 if that is not possible, or gives a NUL. */
 export const pairsOf = (query: string): Pair[] => {
+  if (query === '') return [];
   let decoded: string;
   try {
     decoded = decodeURIComponent(query);

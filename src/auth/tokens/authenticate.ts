@@ -13,19 +13,25 @@ export interface Authenticated {
   readonly user?: User;
 }
 
-/** Undefined for a token that is unknown, expired or revoked, or whose client or user may not use it any more. */
-export const authenticate = async (
-  server: Pick<AuthServer, 'records' | 'cached' | 'now' | 'isStoreShared'>,
-  token: string,
-): Promise<Authenticated | undefined> => {
+type Stored = Pick<AuthServer, 'records' | 'cached' | 'now' | 'isStoreShared'>;
+
+/** Who was given a token, whether or not it has expired since. */
+const holderOf = async (server: Stored, token: string, hash: string): Promise<Authenticated | undefined> => {
   const id = grantIdOf(token);
   const grant = id === undefined ? undefined : await grantAtHand(server, id);
-  if (grant === undefined) return undefined;
-  const hash = hashOf(token);
-  const access = grant.access.find((each) => isSameHash(each.hash, hash));
-  if (access === undefined || access.expires <= server.now()) return undefined;
+  const access = grant?.access.find((each) => isSameHash(each.hash, hash));
+  if (grant === undefined || access === undefined) return undefined;
   const parties = await partiesOf(server, grant, grant.created);
   return parties === undefined ? undefined : { grant, access, ...parties };
+};
+
+/** Undefined for a token that is unknown, expired or revoked, or whose client or user may not use it any more. */
+export const authenticate = async (server: Stored, token: string): Promise<Authenticated | undefined> => {
+  const hash = hashOf(token);
+  const find = (): Promise<Authenticated | undefined> => holderOf(server, token, hash);
+  // What another instance has revoked is refused at once.
+  const holder = await (server.isStoreShared ? find() : server.cached.derived(`token ${hash}`, find));
+  return holder === undefined || holder.access.expires <= server.now() ? undefined : holder;
 };
 
 /**
