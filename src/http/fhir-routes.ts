@@ -174,7 +174,9 @@ export const fhirRoutes = async (app: FastifyInstance, options: FhirRouteOptions
   });
   const { callerOf } = options;
   if (callerOf !== undefined)
-    app.addHook('onRequest', async (request) => {
+    app.addHook('onRequest', async (request, reply) => {
+      // Set first, so that errors have it, too, and an interaction may say otherwise.
+      reply.header('cache-control', 'no-store');
       const { method, headers, url } = request;
       const calling = { method, authorization: headers.authorization, query: pathAndQuery(url)[1] };
       request.caller = await callerOf(calling, originOf(request));

@@ -54,7 +54,7 @@ const closeConnectionsWhenClosing = (app: FastifyInstance, isLeaving: () => bool
   });
 };
 
-/** What clients of other origins ask for, and no browser or proxy keeps. */
+/** What clients of other origins ask for. */
 const guardedRoutes = (app: FastifyInstance, fhir: FhirRouteOptions, auth: WebServerOptions['auth']): void => {
   // Without sign-in, any page in a browser on this machine could read what is answered to another origin.
   if (auth === undefined) {
@@ -64,13 +64,7 @@ const guardedRoutes = (app: FastifyInstance, fhir: FhirRouteOptions, auth: WebSe
   app.register(async (shared) => {
     registerCors(shared);
     shared.register(authRoutes, { ...auth, visibleError: fhir.visibleError });
-    shared.register(async (clinical) => {
-      clinical.addHook('onSend', (_request, reply, _payload, done) => {
-        if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
-        done();
-      });
-      clinical.register(fhirRoutes, fhir);
-    });
+    shared.register(fhirRoutes, fhir);
   });
 };
 

@@ -83,7 +83,7 @@ export const startTestAuthServer = async (t: Test, options: TestAuthOptions = {}
     isReady: async () => true,
     isLeaving: () => false,
     openApi: async () => '{}',
-    callerOf: undefined,
+    callerOf: async () => 'anonymous',
     pages: undefined,
     answer: async () => ({ status: 200, headers: {}, body: '{"resourceType":"Patient"}' }),
     auth: {
