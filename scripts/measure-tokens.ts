@@ -15,12 +15,12 @@ import { type Figure, timed } from './measure/timed.ts';
 
 const HELP = `Measures what sign-in costs on this machine.
 
-  npm run measure:tokens -- [--seconds 2] [--rounds 3]
+  npm run measure:tokens -- [--seconds 1] [--rounds 7]
 
 Registers a hospital and a client that reaches everything, pushes generated records as the hospital, and asks for tokens
 (Backend Services, RS384, the rate limit raised; the assertions are signed before). Then reads and searches without
-sign-in, as the client that reaches everything, and as the hospital, in turns, so many rounds; prints medians, as
-shares of the rate without sign-in: by the clock, and by the server's processor time, which other programs disturb less.
+sign-in, as the client that reaches everything, and as the hospital, in turns, so many rounds of each kind of request;
+prints medians, as shares of the rate without sign-in: by the clock, and by the server's processor time.
 `;
 
 const KEY = 'c0'.repeat(32);
@@ -139,28 +139,47 @@ const tokenFigure = async ({ server, as }: Running, clients: Clients, seconds: n
   });
 };
 
-const requestFigures = async (
+/** Who sends the requests that are compared. */
+interface Sender {
+  readonly pid: number;
+  readonly requests: Readonly<Record<string, requests.TimedRequest>>;
+}
+
+const senderOf = async (
   { server, as }: Running,
   clientId: string | undefined,
   stock: requests.Stock,
-  seconds: number,
-): Promise<Map<string, Speed>> => {
+): Promise<Sender> => {
   const exchange = await as(clientId);
-  const all = {
-    read: requests.readRequest(exchange, stock.observations),
-    ...requests.searchRequests(exchange, stock),
-  };
-  const found = new Map<string, Speed>();
-  // What a server does for the first time takes longer, with and without sign-in.
-  for (const request of Object.values(all)) {
-    await timed({ name: '', unit: '', inFlight: IN_FLIGHT, seconds: seconds / 2, pid: server.pid }, request);
+  const read = requests.readRequest(exchange, stock.observations);
+  return { pid: server.pid, requests: { read, ...requests.searchRequests(exchange, stock) } };
+};
+
+const speedOf = async ({ pid, requests }: Sender, name: string, seconds: number): Promise<Speed> => {
+  const request = requests[name] as requests.TimedRequest;
+  const timing = { name, unit: 'requests', inFlight: IN_FLIGHT, seconds, pid };
+  const { perSecond, serverMilliseconds = 1000 / perSecond } = await timed(timing, request);
+  return { perSecond, serverMilliseconds };
+};
+
+/**
+ * The senders in turns, one kind of request after the other: a machine that others use, too, is not as fast a minute later,
+ * but about as fast a second later. For each round the speeds of each sender.
+ */
+const comparedSpeeds = async (
+  senders: readonly Sender[],
+  seconds: number,
+  count: number,
+): Promise<Map<string, Speed>[][]> => {
+  const rounds = Array.from({ length: count }, () => senders.map(() => new Map<string, Speed>()));
+  for (const name of Object.keys(senders[0]?.requests ?? {})) {
+    note(`${name} ...`);
+    // What a server does for the first time takes longer, with and without sign-in.
+    for (const sender of senders) await speedOf(sender, name, seconds / 2);
+    for (const round of rounds)
+      for (const [at, sender] of senders.entries()) round[at]?.set(name, await speedOf(sender, name, seconds));
   }
-  for (const [name, request] of Object.entries(all)) {
-    const timing = { name, unit: 'requests', inFlight: IN_FLIGHT, seconds, pid: server.pid };
-    const { perSecond, serverMilliseconds = 1000 / perSecond } = await timed(timing, request);
-    found.set(name, { perSecond, serverMilliseconds });
-  }
-  return found;
+  return rounds;
 };
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? 0;
@@ -189,18 +208,17 @@ const measured = async (dataFolder: string, seconds: number, count: number): Pro
     for (let bundle = 0; bundle < 100; bundle++) await push();
     return tokenFigure(running, clients, seconds);
   });
-  const rounds: Map<string, Speed>[][] = [];
-  for (let round = 1; round <= count; round++) {
-    note(`round ${round} ...`);
-    const open = await withServer(dataFolder, {}, clients, (running) =>
-      requestFigures(running, undefined, stock, seconds),
-    );
-    const smart = await withServer(dataFolder, SMART, clients, async (running) => [
-      await requestFigures(running, clients.everything, stock, seconds),
-      await requestFigures(running, clients.hospital, stock, seconds),
-    ]);
-    rounds.push([open, ...smart]);
-  }
+  // Two servers on one folder: one of them has nothing to do while the other is measured.
+  const rounds = await withServer(dataFolder, {}, clients, (open) =>
+    withServer(dataFolder, SMART, clients, async (smart) => {
+      const senders = [
+        await senderOf(open, undefined, stock),
+        await senderOf(smart, clients.everything, stock),
+        await senderOf(smart, clients.hospital, stock),
+      ];
+      return comparedSpeeds(senders, seconds, count);
+    }),
+  );
   const head = `${'a second'.padEnd(28)}${'open'.padStart(9)}${'smart, all'.padStart(20)}${'smart, hospital'.padStart(20)}`;
   const { perSecond, median: milliseconds, percentile95 } = tokens;
   const times = `${milliseconds.toFixed(1)} / ${percentile95.toFixed(1)} ms`;
@@ -215,8 +233,8 @@ const measured = async (dataFolder: string, seconds: number, count: number): Pro
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
     options: {
-      seconds: { type: 'string', default: '2' },
-      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '1' },
+      rounds: { type: 'string', default: '7' },
       help: { type: 'boolean' },
     },
   });
