@@ -55,13 +55,15 @@ export const searchIn = async (
   const { query, includes, used, summary } = parsed;
   const url = path === '' ? server.baseUrl : `${server.baseUrl}/${path}`;
 
-  const isCount = summary === 'count';
-  const total = isCount || parsed.total !== 'none' ? { total: await server.store.count(query) } : {};
   const { after, self, links } = pagingOf(server.pageTokens, url, used, pairs);
-  if (isCount)
-    return answer(bundleText({ type: 'searchset', ...total, links: [self], entries: outcomeEntries(parsed.warnings) }));
+  if (summary === 'count') {
+    const total = await server.store.count(query);
+    return answer(bundleText({ type: 'searchset', total, links: [self], entries: outcomeEntries(parsed.warnings) }));
+  }
   const bytes = pageBytes(server, includes.length > 0);
   const { items, next } = await stablePage(server, { ...query, bytes }, after);
+  const isAll = after === undefined && next === undefined;
+  const total = parsed.total === 'none' ? {} : { total: isAll ? items.length : await server.store.count(query) };
   const related =
     includes.length === 0 || items.length === 0
       ? { items: [], isCut: false, isOverBytes: false }
