@@ -10,7 +10,9 @@ const asOne = (clauses: readonly Clause[]): Clause => {
  * What a resource must fulfil that fulfils all clauses of one of the alternatives. What all alternatives have in common
  * stands by itself, so that a store can look for it.
  */
-export const joinedClauses = (alternatives: readonly (readonly Clause[])[]): Clause[] => {
+export const joinedClauses = (alternatives: readonly (readonly Clause[])[]): readonly Clause[] => {
+  const [only, another] = alternatives;
+  if (only !== undefined && another === undefined) return only;
   const named = alternatives.map(
     (clauses) => new Map(clauses.map((clause) => [JSON.stringify(clause), clause] as const)),
   );

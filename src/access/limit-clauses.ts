@@ -7,6 +7,7 @@ import { provenancesOf, referredBy } from './referrals.ts';
 
 const clausesOf = async (visit: Visit, type: string, alternative: Alternative): Promise<readonly Clause[]> => {
   const { referredBy: referrers, about = [] } = alternative;
+  if (referrers.length === 0 && about.length === 0) return alternative.clauses;
   const sets = [
     ...referrers.map((owners) => referredBy(visit, owners)),
     ...about.map((owners) => provenancesOf(visit, owners)),

@@ -64,7 +64,7 @@ const eachFound = async (
   }
 };
 
-const clausesWithin = (limits: Limits): Clause[] | undefined => {
+const clausesWithin = (limits: Limits): readonly Clause[] | undefined => {
   if (limits === 'unscoped') return undefined;
   return limits === 'everything' ? [] : joinedClauses(limits.map(({ clauses }) => clauses));
 };
