@@ -57,6 +57,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   qrcode: ['auth/users/'],
   'openid-client': ['auth/users/'],
   'better-sqlite3-multiple-ciphers': ['store/sqlite/'],
+  'lru-cache': ['store/sqlite/'],
   mongodb: ['store/mongodb/'],
 };
 
