@@ -73,6 +73,7 @@ export const refuseConnection = (error: Error & { readonly code?: string }, sock
   const head = [
     `HTTP/1.1 ${visible.status} ${STATUS_CODES[visible.status]}`,
     `content-type: ${ERROR_CONTENT_TYPE}`,
+    'cache-control: no-store',
     `content-length: ${Buffer.byteLength(text)}`,
     'connection: close',
   ];

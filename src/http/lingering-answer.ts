@@ -21,6 +21,7 @@ export const answerAndLinger = (
   const { raw: outgoing } = reply;
   outgoing.writeHead(status, {
     'content-type': contentType,
+    'cache-control': 'no-store',
     'content-length': Buffer.byteLength(text),
     connection: 'close',
   });

@@ -83,7 +83,10 @@ export const buildWebServer = (options: WebServerOptions): WebServer => {
       answerAndLinger(request, reply, visible.status, ERROR_CONTENT_TYPE, text);
       return;
     }
-    reply.code(visible.status).headers(visible.headers).header('content-type', ERROR_CONTENT_TYPE).send(text);
+    reply
+      .code(visible.status)
+      .headers({ 'cache-control': 'no-store', ...visible.headers, 'content-type': ERROR_CONTENT_TYPE })
+      .send(text);
   };
 
   const app = Fastify({

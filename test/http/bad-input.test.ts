@@ -10,6 +10,7 @@ test('Bad input is answered with its 4xx and a sentence, and nothing is stored',
   const refused = async (t: Test, status: number, reason: RegExp, answer: Awaited<ReturnType<typeof send>>) => {
     t.equal(answer.status, status, answer.text.slice(0, 300));
     t.equal(answer.headers.get('content-type'), 'application/fhir+json; charset=utf-8');
+    t.equal(answer.headers.get('cache-control'), 'no-store');
     t.match(answer.diagnostics, reason);
     t.ok(answer.text.length < 5000, 'the answer is short');
   };
@@ -199,6 +200,7 @@ test('Bad input is answered with its 4xx and a sentence, and nothing is stored',
     const raw = async (status: number, text: string): Promise<void> => {
       const answer = await sendRaw(text);
       t.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `), text.slice(0, 80));
+      t.match(answer, /cache-control: no-store/);
       t.match(answer, /"resourceType":"OperationOutcome"/);
     };
     await raw(400, 'hello\r\n\r\n');
