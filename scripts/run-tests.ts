@@ -25,12 +25,15 @@ const testsThroughHttp = (): string[] =>
     )
     .sort();
 
+/** Where the program itself keeps what was compiled: each test is a process or several. */
+const COMPILED = join(ROOT, 'node_modules', '.cache', 'consilium');
+
 /** Runs tap; the exit status of this process tells if any run failed. */
 const run = (options: readonly string[], environment: Readonly<Record<string, string>> = {}): void => {
   const { status } = spawnSync('tap', ['run', ...options], {
     cwd: ROOT,
     stdio: 'inherit',
-    env: { ...process.env, ...environment },
+    env: { NODE_COMPILE_CACHE: COMPILED, ...process.env, ...environment },
   });
   if (status !== 0) process.exitCode = 1;
 };

@@ -1,5 +1,7 @@
 /** `npm start`: reads the environment and serves. */
-import { runCommand } from './operator-errors.ts';
-import { serve } from './serve.ts';
+import { keepCompiled } from './keep-compiled.ts';
 
+keepCompiled();
+const { runCommand } = await import('./operator-errors.ts');
+const { serve } = await import('./serve.ts');
 await runCommand(serve);

@@ -1,4 +1,6 @@
 /** The commands of an operator, each as a process of its own. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import type { Bundle } from '@medplum/fhirtypes';
 import { type Test, test } from 'tap';
 import { runCommand as run } from './commands/run-command.ts';
@@ -117,4 +119,19 @@ test('without a command it serves, and it tells its commands', async (t) => {
   const { code, stdout } = await run(['--help']);
   t.equal(code, 0);
   t.match(stdout, /serve[\s\S]*copy[\s\S]*mongodb/);
+});
+
+test('what Node has compiled is kept for the next start, unless the operator says otherwise', (t) => {
+  const { NODE_COMPILE_CACHE: _, ...environment } = process.env;
+  const told = (more: Readonly<Record<string, string>> = {}): string =>
+    spawnSync(process.execPath, [join('src', 'cli.ts'), '--help'], {
+      env: { ...environment, NODE_DEBUG_NATIVE: 'COMPILE_CACHE', ...more },
+      encoding: 'utf8',
+    }).stderr;
+  told();
+  t.match(told(), /node_modules\/\.cache\/consilium\/.*program\.ts.*success/);
+  const folder = temporaryFolder(t);
+  t.ok(told({ NODE_COMPILE_CACHE: folder }).includes(folder));
+  t.notMatch(told({ NODE_DISABLE_COMPILE_CACHE: '1' }), /retrieving|reading cache/);
+  t.end();
 });
