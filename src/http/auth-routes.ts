@@ -3,7 +3,6 @@
  *
  * @see https://hl7.org/fhir/smart-app-launch/conformance.html
  */
-import formBody from '@fastify/formbody';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { AuthServer } from '../auth/auth-server.ts';
 import type { ClientCredentials } from '../auth/clients/authenticate-client.ts';
@@ -18,6 +17,7 @@ import { type Form, formOf } from '../auth/form.ts';
 import { OAuthError } from '../auth/oauth-error.ts';
 import { bearerToken } from '../auth/tokens/authenticate.ts';
 import type { FhirError } from '../fhir/fhir-error.ts';
+import { registerForms, sentPairs } from './form-body.ts';
 import { RATE_LIMITED, type RateLimitOptions, registerRateLimit } from './rate-limit.ts';
 
 export interface AuthRouteOptions extends RateLimitOptions {
@@ -52,11 +52,11 @@ const sendError = (reply: FastifyReply, { status, headers, error, description }:
     .send(JSON.stringify({ error, error_description: description }));
 
 /** The form of a request. Throws an OAuthError for a body of another type. */
-const formIn = ({ body, headers }: FastifyRequest): Form => {
-  const type = headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+const formIn = (request: FastifyRequest): Form => {
+  const type = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
   if (type !== undefined && type !== FORM_TYPE)
     throw new OAuthError(400, 'invalid_request', `The body must be ${FORM_TYPE}`);
-  return formOf((body ?? []) as [string, string][]);
+  return formOf(sentPairs(request));
 };
 
 const credentialsIn = (request: FastifyRequest): ClientCredentials => ({
@@ -72,8 +72,12 @@ const jsonIn = ({ body, headers }: FastifyRequest): unknown => {
 
 const userInfo = (server: AuthServer, request: FastifyRequest): Promise<object> => {
   const { authorization } = request.headers;
-  const isForm = request.method === 'POST' && authorization === undefined;
-  return userInfoEndpoint(server, isForm ? formIn(request).get('access_token') : bearerToken(authorization));
+  if (Object.hasOwn(request.query as object, 'access_token'))
+    throw new OAuthError(400, 'invalid_request', 'A token is never sent in a url');
+  const sent = request.method === 'POST' ? formOf(sentPairs(request)).get('access_token') : undefined;
+  if (authorization !== undefined && sent !== undefined)
+    throw new OAuthError(400, 'invalid_request', 'The token is sent in one way at a time');
+  return userInfoEndpoint(server, sent ?? bearerToken(authorization));
 };
 
 interface Endpoint {
@@ -174,10 +178,7 @@ export const authRoutes = async (app: FastifyInstance, options: AuthRouteOptions
   app.addHook('onRoute', (route) => {
     route.bodyLimit = BODY_BYTES;
   });
-  // All pairs, in their order: a parameter that is there twice is refused.
-  app.register(formBody, {
-    parser: (text) => [...new URLSearchParams(text)] as unknown as Record<string, unknown>,
-  });
+  registerForms(app);
   registerRateLimit(app, options);
   app.after(() => {
     for (const endpoint of isRegistrationOpen ? [...ENDPOINTS, REGISTER] : ENDPOINTS) addEndpoint(app, endpoint, auth);

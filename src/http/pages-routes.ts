@@ -1,6 +1,5 @@
 /** The pages for people: sign-in, approval, and their own. Without script, and with a strict policy of what they may load. */
 import cookie from '@fastify/cookie';
-import formBody from '@fastify/formbody';
 import helmet from '@fastify/helmet';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { errorUri } from '../auth/authorize/answer.ts';
@@ -8,6 +7,7 @@ import { RefusedRequest, UnknownApp } from '../auth/authorize/check-request.ts';
 import { OAuthError } from '../auth/oauth-error.ts';
 import { FederationRefused } from '../auth/users/federation.ts';
 import type { FhirError } from '../fhir/fhir-error.ts';
+import { registerForms } from './form-body.ts';
 import { errorPage } from './pages/message-pages.ts';
 import { authorizeRoutes } from './pages/routes/authorize-routes.ts';
 import { manageRoutes } from './pages/routes/manage-routes.ts';
@@ -72,9 +72,9 @@ export const pagesRoutes = async (app: FastifyInstance, options: PagesOptions): 
     route.bodyLimit = BODY_BYTES;
   });
   app.register(cookie);
-  app.register(formBody, {
-    parser: (text) => [...new URLSearchParams(text)] as unknown as Record<string, unknown>,
-  });
+  // What pages send are forms; any other body is refused with 415.
+  app.removeAllContentTypeParsers();
+  registerForms(app);
   app.register(helmet, {
     // Each page has its own.
     contentSecurityPolicy: false,

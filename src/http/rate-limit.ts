@@ -2,6 +2,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { OAuthError } from '../auth/oauth-error.ts';
+import { sentPairs } from './form-body.ts';
 
 export interface RateLimitOptions {
   /** Requests a minute. */
@@ -23,19 +24,16 @@ const claimedBy = (assertion: string): string => {
   }
 };
 
-type Pairs = readonly (readonly [string, string])[];
-
-const valueIn = (pairs: Pairs, name: string): string | undefined => pairs.find(([each]) => each === name)?.[1];
-
 /** The client that a request says it is of. */
-const clientOf = ({ body, query, headers }: FastifyRequest): string => {
+const clientOf = (request: FastifyRequest): string => {
+  const { query, headers } = request;
   const basic = /^Basic +([^ ]+)/i.exec(headers.authorization ?? '')?.[1];
   if (basic !== undefined) return Buffer.from(basic, 'base64').toString().split(':')[0] ?? '';
-  const pairs = Array.isArray(body) ? (body as Pairs) : [];
-  const assertion = valueIn(pairs, 'client_assertion');
+  const pairs = sentPairs(request);
+  const assertion = pairs.get('client_assertion');
   const asked = (query as Record<string, unknown> | undefined)?.['client_id'];
-  const named = valueIn(pairs, 'client_id') ?? (typeof asked === 'string' ? asked : '');
-  return assertion === undefined ? named : claimedBy(assertion);
+  const named = pairs.get('client_id') ?? (typeof asked === 'string' ? asked : '');
+  return assertion === null ? named : claimedBy(assertion);
 };
 
 /** Whether a route counts all that comes from an address together, as no client has a part in it. */

@@ -20,3 +20,20 @@ test('A body of more than 200 kB, a form or JSON, is answered with 413 that name
     t.ok([400, 401].includes(within.status), `${path}: ${within.status} within the limit`);
   }
 });
+
+test('A body that is no form where a form is needed is the client’s mistake, whatever is in it', async (t) => {
+  const server = await startTestAuthServer(t);
+  for (const path of ['/auth/token', '/auth/introspect', '/auth/revoke'])
+    for (const [type, body] of [
+      ['application/json', '[1]'],
+      ['application/json', '[["grant_type","client_credentials"]]'],
+      ['application/json', '{"grant_type":"client_credentials"}'],
+      ['application/json', '{'],
+      ['text/plain', 'grant_type=client_credentials'],
+      ['application/octet-stream', 'x'],
+    ] as const) {
+      const { status, json } = await server.post(path, body, { 'content-type': type });
+      t.ok([400, 415].includes(status), `${path} ${type} ${body}: ${status}`);
+      t.equal(json['error'], 'invalid_request');
+    }
+});

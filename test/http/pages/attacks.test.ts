@@ -178,6 +178,14 @@ test('Answers to odd requests are pages with all headers, and none is a fault of
     t.equal(headers.get('x-content-type-options'), 'nosniff');
     if (status !== 303) t.match(headers.get('content-security-policy') ?? '', "frame-ancestors 'none'");
   }
+  for (const path of ['/auth/sign-in', '/auth/authorize'])
+    for (const [type, body] of [
+      ['application/json', '[1]'],
+      ['application/json', '[["login","ada"]]'],
+      ['application/json', '{'],
+      ['text/plain', 'login=ada'],
+    ] as const)
+      t.equal((await send('POST', path, body, type)).status, 415, `${path} ${type} ${body}`);
   const large = await send('POST', '/auth/sign-in', `login=${'x'.repeat(200_000)}`);
   t.match(await large.text(), 'larger than 100000 bytes, the limit of this endpoint');
   for (const [method, path] of [

@@ -18,6 +18,7 @@ import {
 import type { Client } from '../../../auth/clients/client.ts';
 import { enabledClient } from '../../../auth/clients/clients.ts';
 import type { OpenSession } from '../../../auth/users/sessions.ts';
+import { sentPairs } from '../../form-body.ts';
 import { RATE_LIMITED } from '../../rate-limit.ts';
 import { type ApproveView, approvePage, type ShownApp } from '../approve-page.ts';
 import { encountersPage, patientsPage } from '../choose-pages.ts';
@@ -28,7 +29,6 @@ import {
   formTarget,
   inLanguage,
   PageProblem,
-  pairsIn,
   queryText,
   secondFactorPath,
   sendPage,
@@ -53,9 +53,9 @@ const getAuthorize = async (visit: Visit): Promise<FastifyReply> => {
 
 /** A cross-site POST comes without our cookies: it becomes the same request by GET, which has them. */
 const postAuthorize = async (visit: Visit): Promise<FastifyReply> => {
-  const pairs = pairsIn(visit.request);
-  const query = new URLSearchParams(pairs).toString();
-  if (query.length > LONGEST_QUERY) return refuseTooLong(visit.auth, pairs);
+  const pairs = sentPairs(visit.request);
+  const query = pairs.toString();
+  if (query.length > LONGEST_QUERY) return refuseTooLong(visit.auth, [...pairs]);
   return sendTo(visit, `${visit.root}/auth/authorize?${query}`);
 };
 

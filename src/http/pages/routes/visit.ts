@@ -7,6 +7,7 @@ import { isBrowserCookie } from '../../../auth/users/forms.ts';
 import type { People } from '../../../auth/users/people.ts';
 import type { PersonRecords } from '../../../auth/users/person-records.ts';
 import type { OpenSession } from '../../../auth/users/sessions.ts';
+import { sentPairs } from '../../form-body.ts';
 import { documentText, type FormTarget, type Page } from '../layout.ts';
 import { wordsFor } from '../words/choose-words.ts';
 import type { Words } from '../words/en.ts';
@@ -139,10 +140,6 @@ export const formTarget = (visit: Visit, path: string, isSigningIn = false): For
   token: visit.people.forms.token(bindingOf(visit, isSigningIn)),
 });
 
-/** The pairs of a form, as they came. */
-export const pairsIn = ({ body }: FastifyRequest): readonly [name: string, value: string][] =>
-  Array.isArray(body) ? (body as [string, string][]) : [];
-
 /** The query of a request, as it came. */
 export const queryText = ({ url }: FastifyRequest): string => {
   const start = url.indexOf('?');
@@ -152,7 +149,7 @@ export const queryText = ({ url }: FastifyRequest): string => {
 /** The fields of a form that was sent from a page of ours in this browser. Throws a PageProblem 403 of any other. */
 export const sentForm = (visit: Visit, isSigningIn = false): URLSearchParams => {
   const { request, people, isKnownBrowser } = visit;
-  const form = new URLSearchParams(pairsIn(request));
+  const form = sentPairs(request);
   const site = request.headers['sec-fetch-site'] ?? 'same-origin';
   const isOwnSite = site === 'same-origin' || site === 'none';
   const token = form.get('form') ?? undefined;
