@@ -59,7 +59,7 @@ const clientByBasic = (server: AuthServer, form: Form, authorization: string): P
 
 const assertedClient = async (server: AuthServer, form: Form): Promise<Client> => {
   if (required(form, 'client_assertion_type') !== ASSERTION_TYPE)
-    throw new OAuthError(400, 'invalid_request', `client_assertion_type must be ${ASSERTION_TYPE}`);
+    throw new OAuthError(401, 'invalid_client', `client_assertion_type must be ${ASSERTION_TYPE}`);
   const client = await clientByAssertion(server, required(form, 'client_assertion'));
   const named = form.get('client_id');
   if (named !== undefined && named !== client.id)

@@ -1,7 +1,9 @@
 /** What somebody says of a client that is to be registered, and what of it is accepted. */
+
+import type { PublicJwk } from '../keys/jws.ts';
 import { OAuthError, type OAuthErrorCode } from '../oauth-error.ts';
 import { registrableScope, type ScopeRules } from '../scope-grants.ts';
-import { CLIENT_KINDS, type Client, PURPOSES } from './client.ts';
+import { CLIENT_KINDS, type Client, type ClientKind, PURPOSES } from './client.ts';
 import { keysOfSet, reasonAgainstKey } from './public-keys.ts';
 import { isRedirectUri, isWebUrl } from './urls.ts';
 
@@ -71,6 +73,18 @@ const checkKeys = ({ kind, jwks, jwksUrl }: Registration): void => {
     const reason = reasonAgainstKey(key);
     if (reason !== undefined) throw refusal(`Key ${index + 1} of the JWK set: ${reason}`);
   });
+  const signing = (keys as PublicJwk[]).filter(({ use }) => use !== 'enc');
+  const names = signing.map(({ kid, kty, crv = '' }) => `${kid} ${kty} ${crv}`);
+  if (new Set(names).size < names.length) throw refusal('Two keys of the JWK set have the same kid');
+};
+
+/** @see https://www.rfc-editor.org/rfc/rfc7591#section-3.2.2 */
+const scopeOf = (rules: ScopeRules, kind: ClientKind, scope: string): string => {
+  try {
+    return registrableScope(rules, kind, scope);
+  } catch (error) {
+    throw error instanceof OAuthError ? refusal(error.description) : error;
+  }
 };
 
 const reachOf = ({ kind, reach = 'source', organization }: Registration): Client['reach'] => {
@@ -103,7 +117,7 @@ export const acceptedRegistration = (rules: ScopeRules, registration: Registrati
     launchUris: registration.launchUris ?? [],
     ...(jwks === undefined ? {} : { jwks: jwks as { keys: object[] } }),
     ...(jwksUrl === undefined ? {} : { jwksUrl }),
-    scope: registrableScope(rules, kind, registration.scope),
+    scope: scopeOf(rules, kind, registration.scope),
     ...(organization === undefined ? {} : { organization }),
     purpose,
     reach,

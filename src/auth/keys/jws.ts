@@ -115,10 +115,15 @@ const isSignedBy = async ({ text, header }: UnverifiedJwt, key: PublicJwk): Prom
   }
 };
 
-/** Whether one of the keys has the token's `kid` and suits its algorithm, and made its signature. */
+/**
+ * Whether the one key that has the token's `kid` and suits its algorithm made its signature. Of two such keys it is not
+ * clear which is meant.
+ *
+ * @see https://hl7.org/fhir/smart-app-launch/client-confidential-asymmetric.html#signature-verification
+ */
 export const isSigned = async (jwt: UnverifiedJwt, keys: readonly PublicJwk[]): Promise<boolean> => {
-  for (const key of keys.filter((each) => isKeyFor(jwt.header, each))) if (await isSignedBy(jwt, key)) return true;
-  return false;
+  const [key, another] = keys.filter((each) => isKeyFor(jwt.header, each));
+  return key !== undefined && another === undefined && isSignedBy(jwt, key);
 };
 
 /** `key` is private, with `kid` and `alg`. */

@@ -57,22 +57,29 @@ test('BDT "Authorization using JWKS URL", REQ-S 296, 297, 326, 339: a registered
   t.equal(await tokenBy(0), 200);
   t.equal(asked.length, 1, 'it is fetched once');
   shown.index = 1;
-  server.wait(1001);
   t.equal(await tokenBy(1), 200, 'an unknown kid is looked for');
   t.equal(asked.length, 2);
   t.equal(await tokenBy(0), 401, 'and the key that was withdrawn is worth nothing');
 });
 
-test('Unknown keys do not make the server ask more often than once a second', async (t) => {
+test('Unknown keys do not make the server ask more often than ten times in ten seconds', async (t) => {
   const clock = { now: 1_900_000_000_000 };
-  const { url, asked } = await startKeyServer(t, await answering({ 'cache-control': 'no-store' }));
+  const { url, asked } = await startKeyServer(t, await answering({ 'cache-control': 'max-age=60' }));
   const sets = keySets({}, clock);
-  for (let n = 0; n < 20; n++) await sets.after(url, await sets.at(url));
-  await Promise.all(Array.from({ length: 20 }, async () => sets.after(url, await sets.at(url))));
-  t.equal(asked.length, 1);
-  clock.now += 1001;
+  for (let n = 0; n < 30; n++) await sets.after(url, await sets.at(url));
+  t.equal(asked.length, 11, 'once, and ten times more');
+  clock.now += 10_000;
+  const keys = await sets.at(url);
+  t.equal(asked.length, 11);
+  await Promise.all(Array.from({ length: 20 }, async () => sets.after(url, keys)));
+  t.equal(asked.length, 12, 'and those who wait share one answer');
+});
+
+test('Those who wait for keys that must not be kept share an answer', async (t) => {
+  const { url, asked } = await startKeyServer(t, await answering({ 'cache-control': 'no-store' }));
+  const sets = keySets();
   await Promise.all(Array.from({ length: 20 }, () => sets.at(url)));
-  t.equal(asked.length, 2, 'and those who wait share one answer');
+  t.ok(asked.length <= 2, `asked ${asked.length} times`);
 });
 
 test('REQ-S 341, 342: a key set is kept as long as its headers say, and not longer', async (t) => {
@@ -81,11 +88,11 @@ test('REQ-S 341, 342: a key set is kept as long as its headers say, and not long
     [{ 'cache-control': 'max-age=100' }, 100],
     [{ 'cache-control': 'public, max-age="20"' }, 20],
     [{ 'cache-control': 'max-age=100', age: '40' }, 60],
-    [{ 'cache-control': 'no-store' }, 1],
-    [{ 'cache-control': 'no-cache, max-age=100' }, 1],
-    [{ 'cache-control': 'max-age=0' }, 1],
+    [{ 'cache-control': 'no-store' }, 0],
+    [{ 'cache-control': 'no-cache, max-age=100' }, 0],
+    [{ 'cache-control': 'max-age=0' }, 0],
     [{ date: from.toUTCString(), expires: new Date(from.getTime() + 50_000).toUTCString() }, 50],
-    [{ date: from.toUTCString(), expires: '0' }, 1],
+    [{ date: from.toUTCString(), expires: '0' }, 0],
     [{ 'cache-control': 'max-age=9999999' }, 3600],
     [{}, 60],
   ];
@@ -94,10 +101,10 @@ test('REQ-S 341, 342: a key set is kept as long as its headers say, and not long
     const { url, asked } = await startKeyServer(t, await answering(headers));
     const sets = keySets({}, clock);
     await sets.at(url);
-    clock.now += seconds * 1000 - 1;
-    await sets.at(url);
+    clock.now += Math.max(0, seconds * 1000 - 1);
+    if (seconds > 0) await sets.at(url);
     t.equal(asked.length, 1, `${JSON.stringify(headers)} within ${seconds} s`);
-    clock.now += 2;
+    clock.now += seconds > 0 ? 2 : 0;
     await sets.at(url);
     t.equal(asked.length, 2, `${JSON.stringify(headers)} after ${seconds} s`);
   }

@@ -96,6 +96,7 @@ test('Each field of a registration is checked', async (t) => {
     [{ ...keyed(publicJwk), scope: 'user/*.rs' }, /user.*backend/],
     [{ ...keyed(publicJwk), scope: 'openid' }, /openid/],
     [{ ...backend, jwks: { keys: [] } }, /no key/],
+    [{ ...backend, jwks: { keys: [publicJwk, (await newKey('RS384', publicJwk.kid)).publicJwk] } }, /same kid/],
     [{ ...backend, jwks: 'x' }, /keys/],
     [keyed(privateKey.export({ format: 'jwk' })), /private/],
     [keyed({ kty: 'oct', k: 'AAAA', kid: 'x' }), /private or symmetric/],
