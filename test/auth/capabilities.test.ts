@@ -244,6 +244,22 @@ const BEHAVIOURS: Readonly<Record<string, (t: Test) => Promise<void>>> = {
     const tokens = await tokensOf(codeOf(await approved(await picker.submit('/encounter', { encounter: 'visit-1' }))));
     t.match(tokens, { patient: 'ada', encounter: 'visit-1' });
     t.equal((await fhir(server, tokens['access_token'], 'Encounter/visit-1')).status, 200);
+    // REQ-S 364: also without a scope that asks for the patient, to whom the encounter then leads.
+    const visit = authorizePath(server, { scope: 'launch/encounter user/Encounter.rs' });
+    const patients = await signedIn(await openBrowser(server.origin).get(visit), 'marie');
+    t.equal(patients.title, 'Choose a patient');
+    const visits = await patients.submit('/patient', { patient: 'ada' });
+    t.equal(visits.title, 'Choose a visit');
+    t.match(await tokensOf(codeOf(await approved(await visits.submit('/encounter', { encounter: 'visit-2' })))), {
+      ...{ patient: 'ada', encounter: 'visit-2', scope: 'launch/encounter user/Encounter.rs' },
+    });
+    const again = await signedIn(await openBrowser(server.origin).get(visit), 'marie');
+    const none = await (await again.submit('/patient', { patient: 'ada' })).submit('/encounter', { encounter: '' });
+    const withoutVisit = await tokensOf(codeOf(await approved(none)));
+    t.same(
+      [withoutVisit['patient'], withoutVisit['encounter'], withoutVisit['scope']],
+      [...[undefined, undefined, 'user/Encounter.rs']],
+    );
   },
 
   'permission-offline': async (t) => {

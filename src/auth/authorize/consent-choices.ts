@@ -58,11 +58,15 @@ const TYPES = [
 
 const IDENTITY = ['openid', 'fhirUser', 'profile'];
 
-const partsOf = ({ level, type, letters, parameters }: ResourceScope, key: string): readonly Part[] => {
+const FIRST_VERSION = /\.(read|write|\*)$/;
+
+const partsOf = ({ level, type, letters, parameters, text }: ResourceScope, key: string): readonly Part[] => {
   if (parameters.length > 0) return [];
   const allowed = LETTERS.filter((letter) => letters.has(letter)).join('');
+  // Who asks in the words of the first version is answered in them, where they suffice.
+  const [, ending = allowed] = FIRST_VERSION.exec(text) ?? [];
   const part = (name: string, scope: string, position: number): Part => ({ key: `${key}.${position}`, scope, name });
-  if (type === '*') return TYPES.map((name, position) => part(name, `${level}/${name}.${allowed}`, position));
+  if (type === '*') return TYPES.map((name, position) => part(name, `${level}/${name}.${ending}`, position));
   // Only what is found or read can be one of a category.
   if (!letters.has('r') && !letters.has('s')) return [];
   return (CATEGORIES[type] ?? []).map(([system, code], position) =>

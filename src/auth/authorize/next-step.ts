@@ -60,7 +60,10 @@ interface Situation {
   readonly scopes: readonly string[];
 }
 
-/** The id of the patient; undefined if none is needed. */
+const needsPatient = (scopes: readonly string[]): boolean =>
+  scopes.some((scope) => scope === 'launch/patient' || scope.startsWith('patient/'));
+
+/** The id of the patient; undefined if none is needed. An encounter is chosen among those of a patient. */
 const patientOf = async ({
   server,
   pending,
@@ -78,7 +81,7 @@ const patientOf = async ({
       ? { kind: 'patient', reach }
       : refusal('access_denied', 'The user does not see this patient');
   }
-  if (!scopes.some((scope) => scope === 'launch/patient' || scope.startsWith('patient/'))) return undefined;
+  if (!needsPatient(scopes) && !scopes.includes('launch/encounter')) return undefined;
   const possible = await directory.patientsWithin(reach, '', 2);
   const [only] = possible;
   if (only === undefined) return refusal('access_denied', 'The user sees no patient');
@@ -121,9 +124,11 @@ export const nextStep = async (
   if (isStep(patient)) return patient;
   const encounter = await encounterOf(situation, patient);
   if (isStep(encounter)) return encounter;
+  // The app is told of a patient that it has asked for, or whose encounter it is told of.
+  const isTold = needsPatient(scopes) || encounter !== undefined;
   const context = {
     ...pending.context,
-    ...(patient === undefined ? {} : { patient }),
+    ...(patient === undefined || !isTold ? {} : { patient }),
     ...(encounter === undefined ? {} : { encounter }),
   };
   const met = scopes.filter((scope) => scope !== 'launch/encounter' || encounter !== undefined);

@@ -11,6 +11,8 @@ import { OAuthError } from '../oauth-error.ts';
 import { authenticate, bearerToken } from '../tokens/authenticate.ts';
 import type { Grant } from '../tokens/grant.ts';
 import { partiesOf, readGrant } from '../tokens/grants.ts';
+import { fhirUserClaim } from '../tokens/id-token.ts';
+import { contextMembers } from '../tokens/issue-tokens.ts';
 import { grantIdOf, hashOf, isSameHash } from '../tokens/opaque-token.ts';
 
 const INACTIVE = { active: false } as const;
@@ -58,6 +60,12 @@ const tokenOf = (
 
 const seconds = (milliseconds: number): number => Math.floor(milliseconds / 1000);
 
+/** The claims that an id_token has or would have: to learn who the user is needs the scope for it, here, too. */
+const identityMembers = (server: AuthServer, { clientId, user }: Grant, scopes: readonly string[]): object => {
+  if (user === undefined) return { sub: clientId };
+  return scopes.includes('openid') ? { sub: user.userId, ...fhirUserClaim(server, user, scopes) } : {};
+};
+
 /** Throws an OAuthError. */
 export const introspectEndpoint = async (
   server: AuthServer,
@@ -71,8 +79,6 @@ export const introspectEndpoint = async (
   if (grant === undefined || found === undefined || found.expires <= server.now()) return INACTIVE;
   if (!asker.mayAskAboutAll && grant.clientId !== asker.clientId) return INACTIVE;
   if ((await partiesOf(server, grant, grant.created)) === undefined) return INACTIVE;
-  const { patient, encounter, intent, fhirContext } = grant.context;
-  const { user } = grant;
   return {
     active: true,
     scope: found.scopes.join(' '),
@@ -80,12 +86,8 @@ export const introspectEndpoint = async (
     token_type: 'Bearer',
     exp: seconds(found.expires),
     iss: server.issuer,
-    sub: user?.userId ?? grant.clientId,
     aud: server.fhirBase,
-    ...(user === undefined ? {} : { fhirUser: `${server.fhirBase}/${user.fhirUser}` }),
-    ...(patient === undefined ? {} : { patient }),
-    ...(encounter === undefined ? {} : { encounter }),
-    ...(intent === undefined ? {} : { intent }),
-    ...(fhirContext === undefined ? {} : { fhirContext }),
+    ...identityMembers(server, grant, found.scopes),
+    ...contextMembers(grant.context),
   };
 };

@@ -56,7 +56,14 @@ const REFERENCE = /^([A-Za-z]+)\/[A-Za-z0-9.-]{1,64}$/;
 const isObject = (value: unknown): value is Asked =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Why an item of `fhirContext` is refused; undefined if it is not. */
+/** What an item is for unless it says otherwise. Other roles are urls. */
+const LAUNCH_ROLE = 'launch';
+
+/**
+ * Why an item of `fhirContext` is refused; undefined if it is not.
+ *
+ * @see https://hl7.org/fhir/smart-app-launch/scopes-and-launch-context.html#fhircontext-exp
+ */
 const reasonAgainstItem = ({ isResourceType }: AuthServer, item: unknown): string | undefined => {
   if (!isObject(item)) return 'it is no object';
   const { reference, canonical, identifier, type, role } = item;
@@ -66,13 +73,14 @@ const reasonAgainstItem = ({ isResourceType }: AuthServer, item: unknown): strin
   if (reference !== undefined && (target === undefined || !isResourceType(target)))
     return 'reference must be relative, such as ImagingStudy/123';
   // SMART: these two are told by parameters of their own, unless a role says that they mean something else.
-  if ((target === 'Patient' || target === 'Encounter') && role === undefined)
-    return `a ${target} without a role belongs into ${target.toLowerCase()}`;
+  if ((target === 'Patient' || target === 'Encounter') && (role === undefined || role === LAUNCH_ROLE))
+    return `a ${target} without a role of its own belongs into ${target.toLowerCase()}`;
   if (canonical !== undefined && !(typeof canonical === 'string' && /^https?:\/\//.test(canonical)))
     return 'canonical must be a url';
   if (identifier !== undefined && !isObject(identifier)) return 'identifier must be an object';
   if (type !== undefined && !(typeof type === 'string' && isResourceType(type))) return 'type must be a resource type';
-  return role === undefined || typeof role === 'string' ? undefined : 'role must be a text';
+  if (role === undefined || role === LAUNCH_ROLE) return undefined;
+  return typeof role === 'string' && URL.canParse(role) ? undefined : `role must be ${LAUNCH_ROLE} or an absolute url`;
 };
 
 const fhirContextOf = (server: AuthServer, { fhirContext }: Asked): readonly FhirContextItem[] | undefined => {

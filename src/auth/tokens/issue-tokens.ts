@@ -34,8 +34,12 @@ export interface TokenAnswer {
   readonly smart_style_url?: string;
 }
 
-/** The launch context as it is answered. */
-const contextMembers = ({ needPatientBanner, smartStyleUrl, ...context }: LaunchContext): Partial<TokenAnswer> => ({
+/** The launch context as it is answered, with a token and where that is asked about. */
+export const contextMembers = ({
+  needPatientBanner,
+  smartStyleUrl,
+  ...context
+}: LaunchContext): Partial<TokenAnswer> => ({
   ...context,
   ...(needPatientBanner === undefined ? {} : { need_patient_banner: needPatientBanner }),
   ...(smartStyleUrl === undefined ? {} : { smart_style_url: smartStyleUrl }),

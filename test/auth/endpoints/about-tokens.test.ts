@@ -18,6 +18,7 @@ import {
 } from '../test-auth-server.ts';
 
 const SCOPE = 'openid fhirUser offline_access launch/patient patient/Patient.rs patient/Observation.rs';
+const BANNER = { needPatientBanner: false, smartStyleUrl: 'https://a.example/style.json' };
 const CONTEXT = {
   patient: 'ada',
   encounter: 'e1',
@@ -27,7 +28,7 @@ const CONTEXT = {
 
 const withTokens = async (server: TestAuthServer, scope = SCOPE) => {
   const [{ client }, user] = [await newApp(server), await newUser(server)];
-  const code = await newCode(server, granted(server, client, user, scope, {}, CONTEXT));
+  const code = await newCode(server, granted(server, client, user, scope, {}, { ...CONTEXT, ...BANNER }));
   const { json } = await server.post('/auth/token', codeForm(client.id, code));
   const [access, refresh] = [String(json['access_token']), String(json['refresh_token'])];
   return { client, user, json, access, refresh };
@@ -47,6 +48,7 @@ test('smart_token_introspection_stu2_2, g10_token_introspection_stu2_2, REQ-S 27
     const { status, json: found, headers: answered } = await server.post('/auth/introspect', form, headers);
     t.equal(status, 200);
     t.match(found, { active: true, client_id: client.id, ...CONTEXT, fhirUser: claims['fhirUser'] });
+    for (const name of ['need_patient_banner', 'smart_style_url']) t.equal(found[name], json[name], name);
     t.same(new Set(String(found['scope']).split(' ')), new Set(String(json['scope']).split(' ')));
     t.equal(String(found['scope']).split(' ').length, String(json['scope']).split(' ').length);
     t.equal(found['iss'], claims.iss);
@@ -55,6 +57,30 @@ test('smart_token_introspection_stu2_2, g10_token_introspection_stu2_2, REQ-S 27
     t.equal(answered.get('cache-control'), 'no-store');
   }
   t.match((await server.post('/auth/introspect', { token: refresh, client_id: client.id })).json, { active: true });
+});
+
+test('REQ-S 278-280: introspection tells who the user is only where an id_token does', async (t) => {
+  const server = await startTestAuthServer(t);
+  for (const [scope, known] of [
+    ['launch/patient patient/Patient.rs', []],
+    ['launch/patient patient/Patient.rs fhirUser', []],
+    ['openid patient/Patient.rs', ['sub']],
+    ['openid fhirUser patient/Patient.rs', ['fhirUser', 'sub']],
+  ] as const) {
+    const { client, json, access } = await withTokens(server, scope);
+    const claims = json['id_token'] === undefined ? {} : decodeJwt(String(json['id_token']));
+    const { json: found } = await server.post('/auth/introspect', { token: access, client_id: client.id });
+    t.same(
+      ['fhirUser', 'sub'].filter((name) => name in found),
+      known,
+      scope,
+    );
+    t.same(
+      ['fhirUser', 'sub'].filter((name) => name in claims),
+      known,
+      scope,
+    );
+  }
 });
 
 test('smart_token_introspection_stu2_2, g10_token_introspection_stu2_2: an invalid token is introspected with 200 and active false alone', async (t) => {
@@ -188,8 +214,6 @@ test('OIDCCUserInfoGet, PostHeader, PostBody: userinfo answers by GET, and by PO
     t.same(answer.json, { sub, fhirUser });
     t.equal(answer.headers.get('cache-control'), 'no-store');
   }
-  const inUrl = await server.send('GET', `/auth/userinfo?access_token=${access}`);
-  t.equal(inUrl.status, 401, 'a token in the url is not looked at');
   t.match((await server.send('GET', '/auth/userinfo', bearer('x'))).headers.get('www-authenticate'), /invalid_token/);
   t.equal((await server.send('GET', '/auth/userinfo')).status, 401);
   const without = await withTokens(server, 'patient/Patient.rs');
@@ -197,4 +221,11 @@ test('OIDCCUserInfoGet, PostHeader, PostBody: userinfo answers by GET, and by PO
     status: 403,
     json: { error: 'insufficient_scope' },
   });
+  // RFC 6750, sections 2.3 and 3.1
+  for (const answer of [
+    await server.post('/auth/userinfo', { access_token: access }, bearer(access)),
+    await server.send('GET', `/auth/userinfo?access_token=${access}`, bearer(access)),
+    await server.send('GET', `/auth/userinfo?access_token=${access}`),
+  ])
+    t.match(answer, { status: 400, json: { error: 'invalid_request' } });
 });

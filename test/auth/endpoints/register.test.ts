@@ -75,7 +75,7 @@ test('What cannot be registered so is refused with a reason', async (t) => {
   for (const redirect_uris of [undefined, [], ['http://app.example/'], ['javascript:alert(1)']])
     t.match(await register({ ...app, redirect_uris }), { status: 400, json: { error: 'invalid_redirect_uri' } });
   for (const scope of ['system/*.rs', 'patient/Nothing.rs', 'everything'])
-    t.match(await register({ ...app, scope }), { status: 400, json: { error: 'invalid_scope' } }, scope);
+    t.match(await register({ ...app, scope }), { status: 400, json: { error: 'invalid_client_metadata' } }, scope);
   for (const token of ['', 'wrong'])
     t.match(await register(app, token), { status: 401, json: { error: 'invalid_token' } });
 });

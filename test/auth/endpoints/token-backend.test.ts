@@ -247,6 +247,6 @@ test('smart_backend_services_invalid_client_assertion, smart_backend_services_in
   const { client, key } = await newBackend(server);
   for (const client_assertion_type of ['not_an_assertion_type', ASSERTION.toUpperCase()]) {
     const form = await backendForm(server, client.id, key, { client_assertion_type });
-    t.match(await server.post('/auth/token', form), { status: 400, json: { error: 'invalid_request' } });
+    t.match(await server.post('/auth/token', form), { status: 401, json: { error: 'invalid_client' } });
   }
 });
