@@ -29,7 +29,11 @@ export const visibleError = (
   newId: () => string,
   bodyBytes: number,
 ): FhirError => {
-  if (error instanceof FhirError) return error;
+  if (error instanceof FhirError) {
+    // A disk that is full is the operator's to mend.
+    if (error.status === 507) request.log.error(error.message);
+    return error;
+  }
   const { code = '', message = '', statusCode = 500, stack } = error as WebServerError;
   if (code === BODY_TOO_LARGE) {
     const { bodyLimit } = request.routeOptions;
