@@ -7,6 +7,8 @@ import type { AccessServer } from './access-server.ts';
 export interface Judged extends Candidate {
   /** Of a Binary: the reference of its securityContext; undefined if it has none. */
   readonly securityContext: string | undefined;
+  /** Whether it is yet to be written. */
+  readonly isNew?: true;
 }
 
 interface Parsed {

@@ -76,7 +76,7 @@ const judgedWrite = (server: AccessServer, { resource, entries }: Saving, source
   const { type, id } = resource;
   const lastUpdated = server.now();
   return {
-    ...{ type, id, lastUpdated, source, entries },
+    ...{ type, id, lastUpdated, source, entries, isNew: true },
     get securityContext() {
       const text = stampedBytes(resource, { version: 1, lastUpdated });
       return judgedVersion(server, { type, id, lastUpdated, text }).securityContext;
@@ -130,7 +130,7 @@ const createJudge = (visit: Visit, beside: Beside) => {
 
   const createdByUpdate = async (write: Saving, limits: Limits, before: Version | undefined): Promise<Permitted> => {
     const { resource } = write;
-    if (before !== undefined && !(await isVersionWithin(visit, limits, before))) throw hidden(resource);
+    if (before !== undefined && !(await isVersionWithin(visit, limits, before, beside))) throw hidden(resource);
     // Whether it is there, and hidden, is told to nobody.
     if (limits !== 'everything' && limitsOf(visit, resource.type, ['c']) === 'unscoped') throw hidden(resource);
     const source = before?.source ?? organization;
@@ -164,13 +164,15 @@ const createJudge = (visit: Visit, beside: Beside) => {
     return current.isDeleted ? { write, expected: [absence(reference)], isPinned: false } : pinned(write, current);
   };
 
-  /** A reference to what is hidden is one that leads to nothing. */
+  /** A reference to what is hidden is one that leads to nothing; it is refused before, and as, one to what is not there. */
   const checkRequired = async (write: Write): Promise<void> => {
     for (const target of 'requires' in write ? (write.requires ?? []) : []) {
       if (beside.has(referenceText(target))) continue;
       const limits = visibleLimits(visit, target.type);
-      const there = limits === 'everything' ? undefined : await server.store.read(target);
-      if (there === undefined || there.isDeleted || (await isVersionWithin(visit, limits, there))) continue;
+      if (limits === 'everything') continue;
+      const there = await server.store.read(target);
+      const isThere = there !== undefined && !there.isDeleted;
+      if (isThere && (await isVersionWithin(visit, limits, there))) continue;
       throw unprocessable(`The reference ${referenceText(target)} leads to nothing`);
     }
   };

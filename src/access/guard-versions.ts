@@ -6,7 +6,7 @@ import type { HistoryPage, HistoryScope, HistoryTimes, Store, Version } from '..
 import type { Visit } from './access-server.ts';
 import { judgedVersion } from './candidate.ts';
 import { isOfPermittedSource, type Limits, limitsOf } from './limits.ts';
-import { isWithin } from './visible.ts';
+import { type Beside, isWithin } from './visible.ts';
 
 type HistoryVersions = Awaited<ReturnType<Store['history']>>;
 
@@ -24,15 +24,20 @@ const contentOf = async ({ server }: Visit, version: Version): Promise<Version |
   return content;
 };
 
-/** Whether the limits let a version be seen. */
-export const isVersionWithin = async (visit: Visit, limits: Limits, version: Version): Promise<boolean> => {
+/** Whether the limits let a version be seen; `beside` is what is written in its place, or together with that. */
+export const isVersionWithin = async (
+  visit: Visit,
+  limits: Limits,
+  version: Version,
+  beside?: Beside,
+): Promise<boolean> => {
   if (typeof limits === 'string') return limits === 'everything';
   if (isOfPermittedSource(limits, version.source)) return true;
   const content = await contentOf(visit, version);
   if (content === undefined) return false;
   const { source } = version;
   const sourced = source === undefined ? content : { ...content, source };
-  return isWithin(visit, limits, judgedVersion(visit.server, sourced));
+  return isWithin(visit, limits, judgedVersion(visit.server, sourced), beside);
 };
 
 const isSeen = (visit: Visit, letters: readonly Letter[], version: Version): Promise<boolean> =>

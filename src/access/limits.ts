@@ -23,6 +23,8 @@ export interface Alternative {
   readonly about?: readonly Owners[];
   /** Of a Binary: it belongs to one of each of these, by what it is in. */
   readonly belongsTo?: readonly Owners[];
+  /** Of a Binary that is read: the scopes must be about the resource that its securityContext names, too. */
+  readonly isAsContext?: true;
   /** Of a write: of no other patient's compartment but one of each of these may it be. */
   readonly onlyOf?: readonly Owners[];
 }
@@ -57,12 +59,19 @@ const distinct = <T>(items: readonly T[]): T[] => [
   ...new Map(items.map((item) => [JSON.stringify(item), item])).values(),
 ];
 
+/**
+ * What is of one of these owners; undefined if nothing of the type can be. R4 has in the compartment of a Patient also the
+ * Patients that link to it; these are records of their own, and whoever writes a link must not show one by it.
+ */
+export const ownClause = ({ server }: Pick<Visit, 'server'>, owners: Owners, type: string): Clause | undefined =>
+  type === 'Patient' ? { kind: 'id', values: owners } : compartmentClause(server, patientsOf(owners), type);
+
 /** R4 has it in no patient's compartment, though it may be a patient's own, as an implant is. */
 const OF_PATIENTS: Readonly<Record<string, string>> = { Device: 'patient' };
 
 /** What is of these owners; none if it cannot be. */
 const ownedBy = (
-  { server }: Visit,
+  visit: Visit,
   type: string,
   letter: Letter,
   clauses: readonly Clause[],
@@ -70,10 +79,11 @@ const ownedBy = (
 ): Alternative[] => {
   const isSourced = clauses.some(({ kind }) => kind === 'source');
   const isReading = letter === 'r' || letter === 's';
-  if (type === 'Binary' && (owners.length > 0 || isSourced)) return [{ clauses, referredBy: [], belongsTo: owners }];
+  if (type === 'Binary' && (owners.length > 0 || isSourced))
+    return [{ clauses, referredBy: [], belongsTo: owners, ...(isReading ? { isAsContext: true } : {}) }];
   if (owners.length === 0) return [{ clauses, referredBy: [] }];
-  if (isInCompartments(server.compartments, type)) {
-    const members = owners.map((ids) => compartmentClause(server, patientsOf(ids), type));
+  if (isInCompartments(visit.server.compartments, type)) {
+    const members = owners.map((ids) => ownClause(visit, ids, type));
     const own = { clauses: [...clauses, ...members.flatMap((clause) => clause ?? [])], referredBy: [] };
     if (!isReading) return [{ ...own, onlyOf: owners }];
     // R4 counts only those about the patient as such; but of what the patient sees, the patient may know where it is from.

@@ -7,14 +7,13 @@
 import { tooCostly } from '../fhir/fhir-error.ts';
 import { localReferences } from '../fhir/local-references.ts';
 import { type Reference, referenceText } from '../fhir/reference.ts';
-import { compartmentClause } from '../search/compartment-clause.ts';
 import { matchesClause } from '../search/match-clause.ts';
 import type { Clause, PageKey, TypeSearch } from '../search/search-query.ts';
 import type { Version } from '../store/store.ts';
 import { remembered, type Visit } from './access-server.ts';
 import { type Judged, judgedVersion } from './candidate.ts';
 import { joinedClauses } from './joined-clauses.ts';
-import { isInCompartments, type Limits, limitsOf, type Owners, patientsOf } from './limits.ts';
+import { isInCompartments, type Limits, limitsOf, type Owners, ownClause } from './limits.ts';
 
 const PAGE_COUNT = 500;
 
@@ -105,7 +104,7 @@ const vouchedFor = async (visit: Visit, found: References): Promise<Map<string, 
 /** Searches for all that is in the compartments and may be seen. */
 const memberSearches = (visit: Visit, owners: Owners): TypeSearch[] =>
   visit.server.resourceTypes.flatMap((type) => {
-    const member = compartmentClause(visit.server, patientsOf(owners), type);
+    const member = ownClause(visit, owners, type);
     const own = member === undefined ? undefined : clausesWithin(limitsOf(visit, type, ['r', 's']));
     return member === undefined || own === undefined ? [] : [{ type, clauses: [...own, member] }];
   });

@@ -1,12 +1,11 @@
 /** Whether a caller may see, or write, one resource, as far as its rights for the type go. */
 import { parseReference, referenceText } from '../fhir/reference.ts';
-import { compartmentClause } from '../search/compartment-clause.ts';
 import { matchesClause } from '../search/match-clause.ts';
 import type { Clause, PageKey } from '../search/search-query.ts';
 import type { Visit } from './access-server.ts';
 import { type Judged, judgedVersion } from './candidate.ts';
 import { limitClauses } from './limit-clauses.ts';
-import { isInCompartments, type Limits, limitsOf, type Owners, patientsOf } from './limits.ts';
+import { type Alternative, isInCompartments, type Limits, limitsOf, type Owners, ownClause } from './limits.ts';
 import { provenancesOf, referredBy } from './referrals.ts';
 
 /** What is written in the same commit, by name. */
@@ -19,7 +18,7 @@ const DOCUMENTS_AT_ONCE = 20;
 
 const isOwned = async (visit: Visit, judged: Judged, owners: Owners): Promise<boolean> => {
   const { server } = visit;
-  const clause = compartmentClause(server, patientsOf(owners), judged.type);
+  const clause = ownClause(visit, owners, judged.type);
   if (clause !== undefined) return matchesClause(clause, judged);
   if (isInCompartments(server.compartments, judged.type)) return false;
   return (await referredBy(visit, owners)).has(referenceText(judged));
@@ -78,7 +77,7 @@ const isDocumented = async (
       if (await isOwnedByAll(visit, written, sets)) return true;
   const own = await limitClauses(visit, 'DocumentReference', limitsOf(visit, 'DocumentReference', ['r', 's']));
   if (own === undefined) return false;
-  const members = sets.flatMap((ids) => compartmentClause(server, patientsOf(ids), 'DocumentReference') ?? []);
+  const members = sets.flatMap((ids) => ownClause(visit, ids, 'DocumentReference') ?? []);
   const searches = [{ type: 'DocumentReference', clauses: [located, ...own, ...members] }];
   for (let after: PageKey | undefined; ; ) {
     const more = after === undefined ? {} : { after };
@@ -89,20 +88,33 @@ const isDocumented = async (
   }
 };
 
+/** Whether the scopes let a resource be seen whose rights are those of a Binary. */
+const isSeenAsContext = async (visit: Visit, context: Judged, beside: Beside): Promise<boolean> =>
+  // Rights that are those of another Binary would lead to a third, and perhaps back.
+  context.type !== 'Binary' && (await isWithin(visit, limitsOf(visit, context.type, ['r', 's']), context, beside));
+
 /**
  * Whether a Binary is in what may be reached: the resource that its securityContext names, or, without one, a document.
  *
  * @see https://hl7.org/fhir/R4/binary.html#security
  */
-const isOfReached = async (visit: Visit, binary: Judged, sets: readonly Owners[], beside: Beside): Promise<boolean> => {
+const isOfReached = async (
+  visit: Visit,
+  binary: Judged,
+  sets: readonly Owners[],
+  { isAsContext }: Alternative,
+  beside: Beside,
+): Promise<boolean> => {
   const { reach } = visit.actor;
   const { securityContext } = binary;
   if (securityContext === undefined) return sets.length === 0 || isDocumented(visit, binary, sets, beside);
   const context = await contextOf(visit, securityContext, beside);
-  if (context === undefined) return false;
+  // Where what it belonged to is deleted, it is still its hospital's; but nobody writes it into what may come there later.
+  if (context === undefined) return sets.length === 0 && binary.isNew !== true;
   if (reach.kind === 'sources' && !matchesClause({ kind: 'source', values: reach.organizations }, context))
     return false;
-  return isOwnedByAll(visit, context, sets);
+  if (!(await isOwnedByAll(visit, context, sets))) return false;
+  return isAsContext === undefined || isSeenAsContext(visit, context, beside);
 };
 
 /** Whether the limits permit what is judged; `beside` is what is written together with it. */
@@ -113,10 +125,11 @@ export const isWithin = async (
   beside: Beside = NOTHING_BESIDE,
 ): Promise<boolean> => {
   if (typeof limits === 'string') return limits === 'everything';
-  for (const { clauses, referredBy: referrers, about = [], belongsTo, onlyOf = [] } of limits) {
+  for (const alternative of limits) {
+    const { clauses, referredBy: referrers, about = [], belongsTo, onlyOf = [] } = alternative;
     if (!clauses.every((clause) => matchesClause(clause, judged))) continue;
     if (!onlyOf.every((owners) => isOnlyOf(visit, judged, owners))) continue;
-    if (belongsTo !== undefined && !(await isOfReached(visit, judged, belongsTo, beside))) continue;
+    if (belongsTo !== undefined && !(await isOfReached(visit, judged, belongsTo, alternative, beside))) continue;
     const sets = await Promise.all([
       ...referrers.map((owners) => referredBy(visit, owners)),
       ...about.map((owners) => provenancesOf(visit, owners)),

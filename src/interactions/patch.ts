@@ -5,6 +5,7 @@
  * @see https://hl7.org/fhir/R4/http.html#patch
  */
 import { isUtf8 } from 'node:buffer';
+import { amending } from '../access/access-rule.ts';
 import { FhirError, invalid, issue, notFound, unsupportedMediaType } from '../fhir/fhir-error.ts';
 import { jsonPatched } from '../fhir/json-patch.ts';
 import { parseJson } from '../fhir/json-text.ts';
@@ -123,7 +124,7 @@ export type PatchWrite = Extract<Write, { kind: 'update' }>;
 
 /**
  * The write that a patch comes to, on the version that is current now; the commit refuses it with 412 if that is not so
- * any more. `ifMatch` is the version that the client asks for, if it does. Fails with a FhirError: 400, 404, 410, 412, 422.
+ * any more. Who sends it must see that version: a patch can copy, test and move what is there. `ifMatch` is the version that the client asks for, if it does. Fails with a FhirError: 400, 404, 410, 412, 422.
  */
 export const patchWrite = async (
   server: PatchingServer,
@@ -131,7 +132,7 @@ export const patchWrite = async (
   document: PatchDocument,
   ifMatch: IfMatch | undefined,
 ): Promise<PatchWrite> => {
-  const current = await versionToChange(server, reference, ifMatch);
+  const current = await versionToChange(server.under(amending(), reference.type), reference, ifMatch);
   return { kind: 'update', ...patchedResource(server, current, document), ifMatch: current.version };
 };
 

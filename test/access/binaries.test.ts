@@ -39,23 +39,33 @@ const seenBy = async (
 test('a Binary is seen by its securityContext, by its source, or through a document', async (t) => {
   const server = await prepared(t);
   t.same(await seenBy(server, actorWith('system/*.rs')), ALL, 'who reaches everything sees all');
-  t.same(await seenBy(server, actorWith('system/Binary.r', { reach: sources('Organization/a') })), [
-    'bin-a',
-    'secret-a',
-    'alone',
-    'of-lab',
-  ]);
+  const hospital = { reach: sources('Organization/a') };
+  t.same(
+    await seenBy(server, actorWith('system/*.rs', hospital)),
+    ['bin-a', 'secret-a', 'dangling', 'elsewhere', 'alone', 'of-lab'],
+    'what belongs to nothing that is there is its hospital’s',
+  );
+  t.same(
+    await seenBy(server, actorWith('system/Binary.r', hospital)),
+    ['bin-a', 'dangling', 'elsewhere', 'alone'],
+    'without a scope for what a Binary belongs to, it is not seen',
+  );
   const launched = ['bin-a', 'secret-a', 'of-lab'];
   t.same(await seenBy(server, actorWith('patient/*.rs', { patient: 'pat-a' })), launched);
   t.same(await seenBy(server, actorWith('user/*.rs', { reach: patients('pat-a') })), launched);
   const both = actorWith('patient/*.rs', { patient: 'pat-b', reach: sources('Organization/a') });
   t.same(await seenBy(server, both), [], 'the launch and the reach must agree');
   const withoutDocuments = actorWith('patient/Binary.rs patient/Patient.rs', { patient: 'pat-a' });
-  t.same(
-    await seenBy(server, withoutDocuments),
-    ['secret-a', 'of-lab'],
-    'a document that is not in scope shows nothing',
-  );
+  t.same(await seenBy(server, withoutDocuments), ['secret-a'], 'what is not in scope shows nothing');
+  for (const [category, seen] of [
+    ['laboratory', ['of-lab']],
+    ['vital-signs', []],
+  ] as const) {
+    const scopes = (level: string): string => `${level}/Binary.rs ${level}/Observation.rs?category=${category}`;
+    t.same(await seenBy(server, actorWith(scopes('patient'), { patient: 'pat-a' })), seen, `patient ${category}`);
+    const pushed = ['bin-a', 'dangling', 'elsewhere', 'alone', ...seen];
+    t.same(await seenBy(server, actorWith(scopes('system'), hospital)), pushed, `hospital ${category}`);
+  }
 });
 
 test('a Binary needs a scope of its own', async (t) => {
@@ -124,4 +134,24 @@ test('a Binary comes together with the document or the patient that it belongs t
   );
   t.equal(pushed.status, 200, pushed.text);
   t.equal((await send(hospital, 'GET', 'Binary/c')).status, 200);
+});
+
+test('a hospital keeps the Binary of a patient whom it has deleted, can delete it, and bring both back together', async (t) => {
+  const { send } = await startAccessServer(t);
+  const hospital = actorWith('system/*.cruds', { reach: sources('Organization/a'), organization: 'Organization/a' });
+  const [patient, content] = [{ resourceType: 'Patient', id: 'p' }, binary('c', 'Patient/p')];
+  const both = [patient, content].map((resource) => ({
+    resource,
+    request: { method: 'PUT', url: `${resource.resourceType}/${resource.id}` },
+  }));
+  const push = () => send(hospital, 'POST', '', { body: { resourceType: 'Bundle', type: 'transaction', entry: both } });
+  t.equal((await push()).status, 200);
+  t.equal((await send(hospital, 'DELETE', 'Patient/p')).status, 204);
+  t.equal((await send(hospital, 'GET', 'Binary/c')).status, 200);
+  t.equal((await send(actorWith('patient/*.rs', { patient: 'p' }), 'GET', 'Binary/c')).status, 404);
+  t.equal((await send(hospital, 'DELETE', 'Binary/c')).status, 204);
+  t.equal((await push()).status, 200);
+  t.equal((await send(hospital, 'GET', 'Binary/c')).status, 200);
+  const orphan = binary('new', 'Patient/not-yet');
+  t.equal((await send(hospital, 'PUT', 'Binary/new', { body: orphan })).status, 403, 'whose it would be is open');
 });

@@ -143,32 +143,113 @@ test('search parameters are for everybody, and defined by who reaches everything
 
 const JSON_PATCH = { 'content-type': 'application/json-patch+json' };
 
-test('a patch shows the resource only to who may read it', async (t) => {
-  const { send } = await prepared(t);
-  const patch = (value: string) => ({ body: [{ op: 'replace', path: '/status', value }], headers: JSON_PATCH });
-  const blind = actorWith('system/Observation.us?category=laboratory system/Observation.u', { clientId: 'blind' });
-  const shown = await send(blind, 'PATCH', 'Observation/lab-a', patch('amended'));
-  t.equal(shown.status, 200);
-  t.match(shown.text, /laboratory/, 'what is found by a search may be shown');
-  const unseen = await send(blind, 'PATCH', 'Observation/vital-a', patch('amended'));
-  t.same([unseen.status, unseen.text], [200, '']);
-  t.equal(unseen.headers.get('etag'), 'W/"2"');
-  const entry = {
+test('who may not read a resource does not patch it: a patch can copy, test and move what is there', async (t) => {
+  const { send, store } = await prepared(t);
+  const asPatch = (patch: object[]) => ({ body: patch, headers: JSON_PATCH });
+  const replace = [{ op: 'replace', path: '/status', value: 'amended' }];
+  const copy = [{ op: 'copy', from: '/category/0/coding/0/code', path: '/status' }];
+  const entry = (patch: object[]) => ({
     ...{ fullUrl: 'urn:uuid:0b1c6d1e-7a64-4d5e-9f3a-2c8f4d5e6f70' },
     resource: {
       ...{ resourceType: 'Binary', contentType: 'application/json-patch+json' },
-      data: Buffer.from('[{"op":"replace","path":"/status","value":"final"}]').toString('base64'),
+      data: Buffer.from(JSON.stringify(patch)).toString('base64'),
     },
     request: { method: 'PATCH', url: 'Observation/vital-a' },
-  };
-  for (const type of ['batch', 'transaction']) {
-    const answer = await send(blind, 'POST', '', { body: { resourceType: 'Bundle', type, entry: [entry] } });
-    t.equal(answer.status, 200);
-    t.notMatch(answer.text, /vital-signs/, type);
+  });
+  for (const [scopes, status] of [
+    ['system/Observation.us', 403],
+    ['system/Observation.u', 403],
+    ['system/Observation.r?category=laboratory system/Observation.us', 404],
+  ] as const) {
+    const blind = actorWith(scopes, { clientId: 'blind' });
+    for (const patch of [replace, copy]) {
+      const single = await send(blind, 'PATCH', 'Observation/vital-a', asPatch(patch));
+      t.equal(single.status, status, scopes);
+      const conditional = await send(blind, 'PATCH', 'Observation?_id=vital-a', asPatch(patch));
+      t.ok([403, 404].includes(conditional.status), scopes);
+      const answers = [single, conditional];
+      for (const type of ['batch', 'transaction'])
+        answers.push(await send(blind, 'POST', '', { body: { resourceType: 'Bundle', type, entry: [entry(patch)] } }));
+      t.equal(answers[3]?.status, status, scopes);
+      for (const { text } of answers) t.notMatch(text, /vital-signs/, scopes);
+    }
+    t.equal((await store.read({ type: 'Observation', id: 'vital-a' }))?.version, 1);
   }
+  const some = actorWith('system/Observation.r?category=laboratory system/Observation.us');
+  const shown = await send(some, 'PATCH', 'Observation/lab-a', asPatch(replace));
+  t.equal(shown.status, 200);
+  t.match(shown.text, /laboratory/);
+  const blind = actorWith('system/Observation.u');
   const meta = {
     resourceType: 'Parameters',
     parameter: [{ name: 'meta', valueMeta: { tag: [{ system: 'urn:x', code: 'y' }] } }],
   };
   t.equal((await send(blind, 'POST', 'Observation/vital-a/$meta-add', { body: meta })).status, 403);
+});
+
+test('a patch is answered with the resource only if that may be read as it is then', async (t) => {
+  const { send } = await prepared(t);
+  const patch = [{ op: 'replace', path: '/category/0/coding/0/code', value: 'vital-signs' }];
+  const some = actorWith('system/Observation.r?category=laboratory system/Observation.u');
+  const moved = await send(some, 'PATCH', 'Observation/lab-a', { body: patch, headers: JSON_PATCH });
+  t.same([moved.status, moved.text], [200, '']);
+  t.equal(moved.headers.get('etag'), 'W/"2"');
+});
+
+test('a link between Patients opens neither record', async (t) => {
+  const { send, put } = await prepared(t);
+  const app = actorWith('patient/*.cruds', { patient: 'pat-a' });
+  const link = [{ op: 'add', path: '/link', value: [{ other: { reference: 'Patient/pat-b' }, type: 'seealso' }] }];
+  t.equal((await send(app, 'PATCH', 'Patient/pat-a', { body: link, headers: JSON_PATCH })).status, 200);
+  await put(B, {
+    resourceType: 'Patient',
+    id: 'old',
+    link: [{ other: { reference: 'Patient/pat-b' }, type: 'replaced-by' }],
+  });
+  for (const [own, other] of [
+    ['pat-b', 'pat-a'],
+    ['pat-a', 'pat-b'],
+    ['pat-b', 'old'],
+  ] as const)
+    for (const reader of [
+      actorWith('patient/*.rs', { patient: own }),
+      actorWith('user/*.rs', { reach: patients(own) }),
+    ]) {
+      t.equal((await send(reader, 'GET', `Patient/${other}`)).status, 404);
+      t.same((await send(reader, 'GET', 'Patient')).names, [`Patient/${own}`]);
+      const everything = await send(reader, 'GET', `Patient/${own}/$everything`);
+      t.notMatch(everything.text, new RegExp(`"id":"${other}"`));
+    }
+});
+
+test('where references are checked, what is hidden is told apart from what is not there by nobody', async (t) => {
+  const { send, put } = await prepared(t, { CONSILIUM_REFERENCES: 'refuse' });
+  await put(
+    B,
+    { resourceType: 'Location', id: 'ward-b' },
+    { resourceType: 'Basic', id: 'basic-b', code: { text: 'x' } },
+  );
+  const told = async (actor: Parameters<typeof send>[0], type: string, id: string): Promise<unknown> => {
+    const reference = { reference: `${type}/${id}` };
+    const body =
+      type === 'Patient'
+        ? { ...observation('x', 'pat-a', 'x'), subject: reference }
+        : { ...observation('x', 'pat-a', 'x'), extension: [{ url: 'urn:x', valueReference: reference }] };
+    const entry = [{ resource: body, request: { method: 'PUT', url: 'Observation/x' } }];
+    const answers = [
+      await send(actor, 'PUT', 'Observation/x', { body }),
+      await send(actor, 'POST', '', { body: { resourceType: 'Bundle', type: 'transaction', entry } }),
+      await send(actor, 'POST', '', { body: { resourceType: 'Bundle', type: 'batch', entry } }),
+    ];
+    return answers.map(({ status, text }) => [status, text.replaceAll(id, '[id]')]);
+  };
+  const hospital = actorWith('system/*.cruds', { reach: sources(A), organization: A });
+  for (const actor of [...Object.values(PATIENTS), hospital])
+    for (const [type, hidden] of [
+      ['Patient', 'pat-b'],
+      ['Location', 'ward-b'],
+      ['Basic', 'basic-b'],
+      ['Practitioner', 'stranger-b'],
+    ] as const)
+      t.same(await told(actor, type, hidden), await told(actor, type, 'not-there'), `${actor.clientId} ${type}`);
 });
