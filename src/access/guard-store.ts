@@ -10,7 +10,7 @@ import type { Visit } from './access-server.ts';
 import { guardedCommit } from './guard-commit.ts';
 import { isUnlimited, narrowedRelated } from './guard-related.ts';
 import { isVersionWithin, narrowedHistory, narrowedHistoryCount } from './guard-versions.ts';
-import { limitsOf } from './limits.ts';
+import { limitsOf, onlySources } from './limits.ts';
 import { narrowedQuery } from './narrow-query.ts';
 
 const refuse = async (): Promise<never> => {
@@ -32,7 +32,7 @@ export const guardStore = (visit: Visit, rule: ScopedRule): Store => {
     read: async (reference, version) => {
       const limits = limitsOf(visit, reference.type, reads);
       if (limits === 'unscoped') return undefined;
-      const found = await store.read(reference, version);
+      const found = await store.read(reference, version, onlySources(limits));
       if (found === undefined || limits === 'everything') return found;
       return (await isVersionWithin(visit, limits, found)) ? found : undefined;
     },

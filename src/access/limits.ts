@@ -163,6 +163,13 @@ export const isOfPermittedSource = (limits: Limits, source: string | undefined):
       alternative.clauses.every((clause) => clause.kind === 'source' && clause.values.includes(source)),
   );
 
+/** The sources of all that may be permitted; undefined if it may be of any. */
+export const onlySources = (limits: Limits): readonly string[] | undefined => {
+  if (typeof limits === 'string') return undefined;
+  const sources = limits.map(({ clauses }) => clauses.find((clause) => clause.kind === 'source')?.values);
+  return sources.every((each) => each !== undefined) ? sources.flat() : undefined;
+};
+
 /** Of callers who ask again and again: what is permitted whatever search parameters there are. */
 const known = new WeakMap<Actor, Map<string, Limits>>();
 

@@ -247,8 +247,11 @@ export interface Explanation {
 export interface Store {
   readonly records: Records;
   readonly transfer: Transfer;
-  /** The current version, also if it is a deletion; or version `version`. */
-  read(reference: Reference, version?: number): Promise<Version | undefined>;
+  /**
+   * The current version, also if it is a deletion; or version `version`. With `sources`, only one whose source is among
+   * them: that of another is not loaded, so that a large one takes no longer than one that is not there.
+   */
+  read(reference: Reference, version?: number, sources?: readonly string[]): Promise<Version | undefined>;
   /** Versions, newest first; deletions are versions, too. */
   history(scope: HistoryScope, page: HistoryPage): Promise<HistoryVersions>;
   /** The exact number of versions that all pages of a history have together. */

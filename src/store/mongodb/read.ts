@@ -15,8 +15,11 @@ export const createRead = ({ resources, history }: Collections, bodies: Bodies) 
     // What a single write is about to supersede may stand there already, but nothing later.
     return version < current.version ? history.findOne({ _id: versionKey(reference, version) }, OPTIONS) : null;
   };
-  return async (reference: Reference, version?: number): Promise<Version | undefined> => {
+  return async (reference: Reference, version?: number, sources?: readonly string[]): Promise<Version | undefined> => {
     const document = await documentOf(reference, version);
-    return document === null ? undefined : (await bodies.versionsOf([document]))[0];
+    if (document === null) return undefined;
+    const { source } = document;
+    if (sources !== undefined && (source === undefined || !sources.includes(source))) return undefined;
+    return (await bodies.versionsOf([document]))[0];
   };
 };

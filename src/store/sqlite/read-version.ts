@@ -57,7 +57,8 @@ export const createReadVersion = (
     const found = versionOf({ ...row, type, id, body: row.body ?? NOT_READ });
     return row.body === null ? { ...found, text: await textOf(row) } : found;
   };
-  return async (reference, version) => {
+  return async (reference, version, sources) => {
+    const isFrom = ({ source }: Row): boolean => sources === undefined || (source !== null && sources.includes(source));
     const symbol = names.symbol(reference.type);
     if (symbol === undefined) return undefined;
     const name = referenceText(reference);
@@ -66,8 +67,9 @@ export const createReadVersion = (
     if (newest === undefined) return undefined;
     if (version !== undefined && newest.version !== version) {
       const row = superseded.get(newest.rid, version);
-      return row === undefined ? undefined : loaded(row, reference);
+      return row === undefined || !isFrom(row) ? undefined : loaded(row, reference);
     }
+    if (!isFrom(newest)) return undefined;
     if (known?.version === newest.version)
       return { ...versionOf({ ...newest, type: reference.type, id: reference.id, body: NOT_READ }), text: known.text };
     const found = await loaded(newest, reference);

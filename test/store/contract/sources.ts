@@ -50,6 +50,18 @@ const testLife = (name: string, open: (t: Test) => Promise<Store>): void => {
     await store.commit([by(A, updated(patient('"content":3')))]);
     await store.commit([by(B, updated(patient('"content":4')))]);
     t.same(await sourcesOf(store, PATIENT), [undefined, undefined, A, A]);
+    for (const [version, sources, isFound] of [
+      [undefined, [A], true],
+      [undefined, [B, A], true],
+      [undefined, [B], false],
+      [undefined, [], false],
+      [3, [A], true],
+      [3, [B], false],
+      [2, [A], false],
+      [1, [A, ''], false],
+      [9, [A], false],
+    ] as const)
+      t.equal((await store.read(PATIENT, version, sources)) !== undefined, isFound, `${version} ${sources}`);
     for (const [scope, versions] of [
       [{ ...PATIENT, sources: [A, B] }, [4, 3]],
       [{ type: 'Patient', sources: [A] }, [4, 3]],
