@@ -34,6 +34,8 @@ export interface Client {
   /** Shown to people who are asked to approve. */
   readonly logoUrl?: string;
   readonly isDisabled: boolean;
+  /** What it was granted before this instant is void, as it was disabled since. Absent if it never was. */
+  readonly validFrom?: number;
   /** Milliseconds since 1970 UTC. */
   readonly created: number;
 }

@@ -99,7 +99,12 @@ export const rotateSecret = async (
 
 /** Ends all use of a client, also of the tokens that it has; `false` lets it be used again. */
 export const disableClient = (
-  server: Pick<AuthServer, 'records' | 'cached'>,
+  server: Pick<AuthServer, 'records' | 'cached' | 'now'>,
   id: string,
   isDisabled = true,
-): Promise<Client> => changedClient(server, id, (client) => ({ ...client, isDisabled }));
+): Promise<Client> =>
+  changedClient(server, id, (client) => ({
+    ...client,
+    isDisabled,
+    ...(isDisabled ? { validFrom: server.now() + 1 } : {}),
+  }));

@@ -94,7 +94,7 @@ export const partiesOf = async (
   created: number,
 ): Promise<Parties | undefined> => {
   const client = await enabledClient(server, clientId);
-  if (client === undefined) return undefined;
+  if (client === undefined || created < (client.validFrom ?? 0)) return undefined;
   if (by === undefined) return { client };
   const user = await server.cached.get<User>(`user/${by.userId}`);
   return isValidSince(user, created) ? { client, user } : undefined;

@@ -149,6 +149,13 @@ test('A token of a disabled client is inactive', async (t) => {
   t.same((await server.post('/auth/introspect', { token: access }, bearer(json['access_token']))).json, {
     active: false,
   });
+  server.wait(10);
+  await disableClient(server, client.id, false);
+  t.equal(await authenticate(server, access), undefined, 'nor is it of use when the client is enabled again');
+  server.wait(1100);
+  t.equal(await authenticate(server, access), undefined);
+  const { access: another } = await withTokens(server);
+  t.ok(await authenticate(server, another));
 });
 
 test('g10_token_revocation, RFC 7009: revoking a refresh token ends its access tokens, too', async (t) => {
