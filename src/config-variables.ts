@@ -152,3 +152,27 @@ export const SCHEMA = {
     CONSILIUM_PACKAGE_FILES: wholeNumber(20_000, 1, 1_000_000),
   },
 } as const;
+
+/** What those with a pattern must be, in words. */
+const IN_WORDS: Readonly<Record<string, string>> = {
+  CONSILIUM_BASE_URL: 'must be a url that begins with http:// or https:// and has no spaces, ? or #',
+  CONSILIUM_STORE: 'must be sqlite or a url such as mongodb://host/database',
+  CONSILIUM_REGISTRATION_TOKEN: 'must be 20 to 200 letters, digits or - . _ ~ + /',
+  CONSILIUM_SEARCH_ZONE: 'must be Z or an offset such as +02:00',
+};
+
+interface Expected {
+  readonly type: string;
+  readonly enum?: readonly string[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+}
+
+/** What a variable must be, as the end of a sentence that begins with its name; undefined if there is none of that name. */
+export const expectationOf = (name: string): string | undefined => {
+  const schema = (SCHEMA.properties as Readonly<Record<string, Expected>>)[name];
+  if (schema === undefined) return undefined;
+  if (schema.enum !== undefined) return `must be one of ${schema.enum.join(', ')}`;
+  if (schema.type === 'integer') return `must be a whole number from ${schema.minimum} to ${schema.maximum}`;
+  return IN_WORDS[name] ?? 'must not be empty';
+};

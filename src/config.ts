@@ -9,8 +9,9 @@ import { envSchema } from 'env-schema';
 import type { AuthLimits } from './auth/auth-server.ts';
 import type { PeopleLimits } from './auth/users/people.ts';
 import { type Provider, providersOf } from './auth/users/providers.ts';
-import { SCHEMA, type Variables } from './config-variables.ts';
+import { expectationOf, SCHEMA, type Variables } from './config-variables.ts';
 import type { Limits } from './interactions/fhir-request.ts';
+import { closestName } from './validation/closest-name.ts';
 
 export interface Config extends Limits, AuthLimits, PeopleLimits {
   readonly host: string;
@@ -80,19 +81,37 @@ const MEGABYTE = 1_000_000;
 
 const readVariables = (environment: Readonly<Record<string, string | undefined>>): Variables => {
   try {
-    return envSchema<Variables>({ schema: SCHEMA, data: { ...environment }, dotenv: false, env: false });
+    const variables = envSchema<Variables>({ schema: SCHEMA, data: { ...environment }, dotenv: false, env: false });
+    const { CONSILIUM_BASE_URL: url = '' } = variables;
+    if (/[^/]\/fhir\/*$/.test(url))
+      throw new ConfigurationError(
+        `CONSILIUM_BASE_URL must not end in /fhir: the FHIR base is <base url>/fhir (it is '${url}')`,
+      );
+    return variables;
   } catch (error) {
-    const [first] = (error as { errors?: { instancePath: string; message?: string; params?: object }[] }).errors ?? [];
+    if (error instanceof ConfigurationError) throw error;
+    const [first] = (error as { errors?: { instancePath: string; message?: string }[] }).errors ?? [];
     const name = first?.instancePath.slice(1) || 'The environment';
-    const allowed = (first?.params as { allowedValues?: string[] } | undefined)?.allowedValues;
-    const listed = allowed === undefined ? first?.message : `must be one of ${allowed.join(', ')}`;
-    const reason = name === 'CONSILIUM_STORE' ? 'must be sqlite or a url such as mongodb://host/database' : listed;
+    const reason = expectationOf(name) ?? first?.message;
     // The url of a database may hold a password, and a token is one.
     const isSecret = name === 'CONSILIUM_STORE' || name === 'CONSILIUM_REGISTRATION_TOKEN';
     const isShown = environment[name] !== undefined && !isSecret;
     const given = isShown ? ` (it is '${environment[name]}')` : '';
     throw new ConfigurationError(`${name} ${reason ?? (error as Error).message}${given}`);
   }
+};
+
+/** A sentence for each variable that Consilium does not know, although its name begins as if it did. */
+export const unknownVariables = (
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): readonly string[] => {
+  const known = Object.keys(SCHEMA.properties);
+  return Object.keys(environment)
+    .filter((name) => /^CONSILIUM_(?!TEST_)/.test(name) && !known.includes(name))
+    .map((name) => {
+      const meant = closestName(name, known);
+      return `${name} is not known and has no effect${meant === undefined ? '' : `; is ${meant} meant?`}`;
+    });
 };
 
 const keyFrom = (text: string, name: string): Buffer => {
@@ -109,18 +128,18 @@ const readKeyFile = (path: string, name: string): Buffer => {
   }
 };
 
-/** Makes a key that its owner alone may read. It gets its name when it is whole, as another start may wait for it. */
-const makeKey = (path: string): void => {
+/** Writes a key that its owner alone may read. It gets its name when it is whole, as another start may wait for it. */
+const writeKey = (path: string, key: Buffer, name: string): void => {
   const draft = `${path}.${process.pid}.new`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(draft, `${randomBytes(32).toString('hex')}\n`, { mode: 0o600 });
+    writeFileSync(draft, `${key.toString('hex')}\n`, { mode: 0o600 });
     linkSync(draft, path);
     rmSync(draft);
   } catch (error) {
     if (existsSync(draft)) rmSync(draft);
     if (existsSync(path)) return;
-    throw new ConfigurationError(`CONSILIUM_DATA cannot be written: ${(error as Error).message}`);
+    throw new ConfigurationError(`${name} cannot be written: ${(error as Error).message}`);
   }
 };
 
@@ -131,17 +150,23 @@ const localKey = (folder: string): Buffer => {
     throw new ConfigurationError(
       `CONSILIUM_STORE_KEY_FILE is not set, and ${folder} has a store but no key for it (${KEY_FILE})`,
     );
-  if (!existsSync(path)) makeKey(path);
+  if (!existsSync(path)) writeKey(path, randomBytes(32), 'CONSILIUM_DATA');
   return readKeyFile(path, path);
 };
 
-const storeKeyOf = (variables: Variables, folder: string): Pick<Config, 'storeKey' | 'storeKeyWarning'> => {
-  const { CONSILIUM_STORE_KEY: key, CONSILIUM_STORE_KEY_FILE: file } = variables;
+/** The key that the environment gives, if it does. */
+const givenKey = ({ CONSILIUM_STORE_KEY: key, CONSILIUM_STORE_KEY_FILE: file }: Variables): Buffer | undefined => {
   if (key !== undefined && file !== undefined)
     throw new ConfigurationError('CONSILIUM_STORE_KEY and CONSILIUM_STORE_KEY_FILE are both set; set one');
-  if (key !== undefined) return { storeKey: keyFrom(key, 'CONSILIUM_STORE_KEY'), storeKeyWarning: undefined };
-  if (file !== undefined)
-    return { storeKey: readKeyFile(file, 'CONSILIUM_STORE_KEY_FILE'), storeKeyWarning: undefined };
+  if (key !== undefined) return keyFrom(key, 'CONSILIUM_STORE_KEY');
+  return file === undefined ? undefined : readKeyFile(file, 'CONSILIUM_STORE_KEY_FILE');
+};
+
+type StoreKey = Pick<Config, 'storeKey' | 'storeKeyWarning'>;
+
+const storeKeyOf = (variables: Variables, folder: string): StoreKey => {
+  const given = givenKey(variables);
+  if (given !== undefined) return { storeKey: given, storeKeyWarning: undefined };
   if (variables.CONSILIUM_STORE !== 'sqlite')
     throw new ConfigurationError(
       'CONSILIUM_STORE_KEY or CONSILIUM_STORE_KEY_FILE must be set, the same for every server on this MongoDB',
@@ -196,9 +221,10 @@ const providersIn = (path: string | undefined): readonly Provider[] => {
   }
 };
 
-/** Reads and checks the environment. Throws ConfigurationError. Makes the data folder's key if none is given. */
-export const readConfig = (environment: Readonly<Record<string, string | undefined>> = process.env): Config => {
-  const variables = readVariables(environment);
+const configOf = (
+  variables: Variables,
+  keyOf: (variables: Variables, folder: string) => StoreKey = storeKeyOf,
+): Config => {
   const host = variables.CONSILIUM_HOST;
   if (variables.CONSILIUM_ACCESS === 'open' && !isLoopback(host))
     throw new ConfigurationError(
@@ -216,7 +242,7 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     transactionQueue: variables.CONSILIUM_TRANSACTION_QUEUE,
     transactionEntries: variables.CONSILIUM_TRANSACTION_ENTRIES,
     transactionBytes: variables.CONSILIUM_TRANSACTION_MEGABYTES * MEGABYTE,
-    ...storeKeyOf(variables, folder),
+    ...keyOf(variables, folder),
     storeCheckBytes: variables.CONSILIUM_STORE_CHECK_MEGABYTES * MEGABYTE,
     access: variables.CONSILIUM_ACCESS,
     accessResources: variables.CONSILIUM_ACCESS_RESOURCES,
@@ -271,6 +297,59 @@ export const readConfig = (environment: Readonly<Record<string, string | undefin
     packageBytes: variables.CONSILIUM_PACKAGE_MEGABYTES * MEGABYTE,
     packageFiles: variables.CONSILIUM_PACKAGE_FILES,
   });
+};
+
+/**
+ * Reads and checks the environment. Throws ConfigurationError. Makes the data folder's key if none is given, unless the
+ * embedded store `mustExist`: then it is refused if it does not.
+ */
+export const readConfig = (
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  { mustExist = false }: { readonly mustExist?: boolean } = {},
+): Config => {
+  const variables = readVariables(environment);
+  const folder = resolve(variables.CONSILIUM_DATA);
+  if (mustExist && variables.CONSILIUM_STORE === 'sqlite' && !existsSync(join(folder, STORE_FILE)))
+    throw new ConfigurationError(`There is no store in ${folder} (CONSILIUM_DATA)`);
+  return configOf(variables);
+};
+
+/** A configuration whose key lies in a folder, or else is given by the environment. */
+export interface FolderConfig {
+  readonly config: Config;
+  readonly isKeyOfFolder: boolean;
+}
+
+/** The configuration with the key of `folder`, if the environment gives none. Makes nothing. Throws ConfigurationError. */
+export const readConfigWithKeyIn = (
+  folder: string | undefined,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): FolderConfig => {
+  const variables = readVariables(environment);
+  const given = givenKey(variables);
+  const path = folder === undefined ? undefined : join(folder, KEY_FILE);
+  if (given === undefined && (path === undefined || !existsSync(path))) {
+    const reason = folder === undefined ? '' : `, as ${folder} has no key (${KEY_FILE})`;
+    throw new ConfigurationError(`CONSILIUM_STORE_KEY or CONSILIUM_STORE_KEY_FILE must be set${reason}`);
+  }
+  const storeKey = given ?? readKeyFile(path as string, path as string);
+  return {
+    config: configOf(variables, () => ({ storeKey, storeKeyWarning: undefined })),
+    isKeyOfFolder: given === undefined,
+  };
+};
+
+/** Throws ConfigurationError if a folder has a key, and it is another one. */
+export const checkKeyOf = (folder: string, key: Buffer): void => {
+  const path = join(folder, KEY_FILE);
+  if (existsSync(path) && !readKeyFile(path, path).equals(key))
+    throw new ConfigurationError(`${path} is another key than that of the other store`);
+};
+
+/** Writes the key beside the store in a folder, unless it is there. Throws ConfigurationError. */
+export const keepKeyIn = (folder: string, key: Buffer): void => {
+  const path = join(folder, KEY_FILE);
+  if (!existsSync(path)) writeKey(path, key, path);
 };
 
 /** A key of 32 bytes for one purpose, which says nothing about the store's own key. */

@@ -1,7 +1,7 @@
-import { mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
-import { readConfig } from '../src/config.ts';
+import { readConfig, unknownVariables } from '../src/config.ts';
 import { startServerProcess } from './http/server-process.ts';
 import { temporaryFolder } from './http/test-server.ts';
 
@@ -35,7 +35,14 @@ test('A wrong value is refused with one line that names the variable', (t) => {
   const wrong: Readonly<Record<string, readonly string[]>> = {
     CONSILIUM_HOST: [''],
     CONSILIUM_PORT: ['http', '-1', '65536', '80.5', ''],
-    CONSILIUM_BASE_URL: ['example.org', 'ftp://example.org', 'http://', 'http://example.org/?x', 'http://a b'],
+    CONSILIUM_BASE_URL: [
+      'example.org',
+      'ftp://example.org',
+      'http://',
+      'http://example.org/?x',
+      'http://a b',
+      'http://a/fhir',
+    ],
     CONSILIUM_DATA: ['', join(file, 'below')],
     CONSILIUM_STORE: ['postgres', '', 'mongodb:', 'mongodb://', 'mongodb://a b'],
     CONSILIUM_STORE_SECONDS: ['0', '601'],
@@ -100,6 +107,42 @@ test('A wrong value is refused with one line that names the variable', (t) => {
   t.end();
 });
 
+test('A wrong value is answered with what is expected, in words', (t) => {
+  const expected: Readonly<Record<string, readonly [value: string, sentence: RegExp]>> = {
+    CONSILIUM_PORT: ['80.5', /must be a whole number from 0 to 65535 \(it is '80\.5'\)$/],
+    CONSILIUM_BASE_URL: [
+      'example.org',
+      /must be a url that begins with http:\/\/ or https:\/\/.* \(it is 'example.org'\)$/,
+    ],
+    CONSILIUM_HOST: ['', /must not be empty/],
+    CONSILIUM_ACCESS: ['closed', /must be one of smart, open \(it is 'closed'\)$/],
+    CONSILIUM_SEARCH_ZONE: ['CET', /must be Z or an offset such as \+02:00/],
+    CONSILIUM_REGISTRATION_TOKEN: ['short', /must be 20 to 200 letters, digits or /],
+  };
+  for (const [name, [value, sentence]] of Object.entries(expected))
+    t.throws(() => readConfig({ CONSILIUM_STORE_KEY: KEY, [name]: value }), { message: sentence }, name);
+  for (const url of ['https://a.example/fhir', 'https://a.example/x/fhir/'])
+    t.throws(() => readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_BASE_URL: url }), {
+      message: /must not end in \/fhir: the FHIR base is <base url>\/fhir/,
+    });
+  for (const url of ['https://fhir', 'https://a.example/fhir/r4', 'https://a.example/smart-fhir'])
+    t.equal(readConfig({ CONSILIUM_STORE_KEY: KEY, CONSILIUM_BASE_URL: url }).baseUrl, url);
+  t.end();
+});
+
+test('A variable that is not known is told at the start, and hinders nothing', async (t) => {
+  const environment = { CONSILIUM_PROT: '1', CONSILIUM_COLOUR: 'red', CONSILIUM_TEST_RUNS: '5', CONSILIUM_PORT: '0' };
+  t.same(unknownVariables(environment), [
+    'CONSILIUM_PROT is not known and has no effect; is CONSILIUM_PORT meant?',
+    'CONSILIUM_COLOUR is not known and has no effect',
+  ]);
+  const data = { CONSILIUM_DATA: temporaryFolder(t), CONSILIUM_STORE_KEY: KEY };
+  const server = startServerProcess(t, { ...environment, ...data });
+  await server.ready;
+  server.signal('SIGTERM');
+  t.match(await server.ended, { code: 0, stderr: /^CONSILIUM_PROT is not known[^\n]*\nCONSILIUM_COLOUR / });
+});
+
 test('A secret that is wrong is not repeated in the message', (t) => {
   const environment = { CONSILIUM_STORE_KEY: KEY, CONSILIUM_REGISTRATION_TOKEN: 'secret, with a comma' };
   t.throws(() => readConfig(environment), /^(?!.*with a comma).*CONSILIUM_REGISTRATION_TOKEN/);
@@ -145,6 +188,17 @@ test('A store without its key is given no other one', (t) => {
   writeFileSync(join(folder, 'consilium.db'), 'a store');
   t.throws(() => readConfig({ CONSILIUM_DATA: folder }), /CONSILIUM_STORE_KEY_FILE is not set.*no key/);
   t.same(readdirSync(folder), ['consilium.db'], 'nothing was made');
+  t.end();
+});
+
+test('A store that must exist is not made, nor its folder or key', (t) => {
+  const folder = join(temporaryFolder(t), 'data');
+  for (const key of [{}, { CONSILIUM_STORE_KEY: KEY }])
+    t.throws(() => readConfig({ CONSILIUM_DATA: folder, ...key }, { mustExist: true }), {
+      name: 'ConfigurationError',
+      message: `There is no store in ${folder} (CONSILIUM_DATA)`,
+    });
+  t.notOk(existsSync(folder));
   t.end();
 });
 

@@ -1,10 +1,10 @@
 /** `npx consilium copy --from STORE --to STORE`. */
 import { SingleBar } from 'cli-progress';
-import { readConfig } from '../config.ts';
-import { type CopyProgress, copyStore } from '../copying/copy-store.ts';
+import { checkKeyOf, keepKeyIn, readConfigWithKeyIn } from '../config.ts';
+import { type CopyProgress, checkSource, copyStore } from '../copying/copy-store.ts';
 import { loadSearchParameters } from '../definitions/search-parameters.ts';
 import { loadStructures } from '../definitions/structures.ts';
-import { openStoreAt } from '../open-store.ts';
+import { checkStoreIn, folderOf, openStoreAt } from '../open-store.ts';
 import { createExtractor } from '../search/extract.ts';
 
 const PHASES: Readonly<Record<CopyProgress['phase'], string>> = {
@@ -37,12 +37,20 @@ const startProgress = (stream: NodeJS.WriteStream) => {
 /** The url without what it may hold of a user and password. */
 const shownAddress = (address: string): string => address.replace(/\/\/[^@/]*@/, '//');
 
-/** Copies, and says what it has copied. Throws CopyRefused, StoreUnusable or ConfigurationError. */
+/**
+ * Copies, and says what it has copied. Nothing is made before the source is known to have something. Throws CopyRefused,
+ * StoreUnusable or ConfigurationError.
+ */
 export const copyCommand = async ({ from, to }: { from: string; to: string }): Promise<void> => {
-  const config = readConfig();
-  const source = await openStoreAt(from, config, true);
+  const [fromFolder, toFolder] = [folderOf(from), folderOf(to)];
+  if (fromFolder !== undefined) checkStoreIn(fromFolder);
+  const { config, isKeyOfFolder } = readConfigWithKeyIn(fromFolder ?? toFolder);
+  const keyFolder = isKeyOfFolder ? toFolder : undefined;
+  if (keyFolder !== undefined) checkKeyOf(keyFolder, config.storeKey);
+  const source = await openStoreAt(from, config, 'source');
   try {
-    const target = await openStoreAt(to, config, false);
+    await checkSource(source);
+    const target = await openStoreAt(to, config, 'target');
     const progress = startProgress(process.stderr);
     try {
       const base = `${config.baseUrl ?? `http://${config.host}:${config.port}`}/fhir`;
@@ -54,6 +62,7 @@ export const copyCommand = async ({ from, to }: { from: string; to: string }): P
         entriesOf,
         onProgress: progress.show,
       });
+      if (keyFolder !== undefined) keepKeyIn(keyFolder, config.storeKey);
       const { resources, versions, records, digest } = result;
       process.stdout.write(
         `Copied ${resources} resources with ${versions} versions, and ${records} records; both stores are the same (SHA-256 ${digest})\n`,

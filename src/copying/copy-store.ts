@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { referenceText } from '../fhir/reference.ts';
 import { withoutIndexState } from '../reindex/job.ts';
 import type { IndexEntry } from '../search/index-entry.ts';
+import { KEY_CHECK } from '../store/key-check.ts';
 import type { Store, StoredHistory, StoredRecord } from '../store/store.ts';
 
 export interface CopyOptions {
@@ -49,13 +50,22 @@ interface Position {
 }
 
 const POSITION = 'copy/position';
-/** Records of one process, or of the copy itself. */
-const LEFT_OUT = ['copy/', 'instance/'];
+/** Records of one process, of the copy itself, or that a store makes for itself. */
+const LEFT_OUT = ['copy/', 'instance/', KEY_CHECK];
+/** A copy that is gone on with does not look again at what it has passed. */
+const REMEDY =
+  'was one of them written to meanwhile? Stop every server and command that uses either, empty the target, and copy anew';
 const PAGE_NUMBERS = 1000;
 const PAGE_HISTORIES = 100;
 /** Of JSON, in bytes, as a page is in memory as a whole; a resource with more is a page of its own. */
 const PAGE_BYTES = 16_000_000;
 const PAGE_RECORDS = 100;
+
+/** Throws CopyRefused if a store has nothing to copy, as the name of a database may be wrong, and be made by that. */
+export const checkSource = async ({ transfer }: Store): Promise<void> => {
+  if ((await transfer.references(0, 1)).length === 0)
+    throw new CopyRefused('The source has no resources; there is nothing to copy');
+};
 
 const startOf = async ({ source, target, from }: CopyOptions): Promise<Position> => {
   const record = await target.records.get(POSITION);
@@ -64,9 +74,7 @@ const startOf = async ({ source, target, from }: CopyOptions): Promise<Position>
     if (position.from === from) return position;
     throw new CopyRefused(`The target has a part of another store, ${position.from}; go on with that, or empty it`);
   }
-  // As the name of a database may be wrong, and be made by that.
-  if ((await source.transfer.references(0, 1)).length === 0)
-    throw new CopyRefused('The source has no resources; there is nothing to copy');
+  await checkSource(source);
   if ((await target.transfer.references(0, 1)).length > 0)
     throw new CopyRefused('The target is not empty; a copy needs an empty store');
   return { from, phase: 'numbers', after: 0, done: 0 };
@@ -154,7 +162,7 @@ const copyRecords = async ({ source, target, onProgress }: CopyOptions): Promise
     // One that has expired meanwhile is nowhere any more.
     if ((await source.records.get(record.key)) === undefined) continue;
     if (kept.get(record.key) !== textOf(withoutIndexState(record), record.expires))
-      throw new CopyRefused(`The record ${record.key} is not the same in both stores`);
+      throw new CopyRefused(`The record ${record.key} is not the same in both stores; ${REMEDY}`);
   }
   return records.length;
 };
@@ -177,12 +185,12 @@ const compared = async ({ source, target, onProgress }: CopyOptions): Promise<Om
       const other = copied[at];
       const digest = digestOf(history);
       if (other === undefined || digestOf(other) !== digest)
-        throw new CopyRefused(`${referenceText(history)} is not the same in both stores`);
+        throw new CopyRefused(`${referenceText(history)} is not the same in both stores; ${REMEDY}`);
       whole.update(digest);
       versions += history.versions.length;
     }
     resources += page.length;
-    if (copied.at(-1)?.rid !== last) throw new CopyRefused('The target has more resources than the source');
+    if (copied.at(-1)?.rid !== last) throw new CopyRefused(`The target has more resources than the source; ${REMEDY}`);
     onProgress?.({ phase: 'comparison', done: resources, total: undefined });
   });
   return { resources, versions, digest: whole.digest('hex') };
@@ -197,7 +205,7 @@ const checkEnd = async ({ source, target }: CopyOptions): Promise<void> => {
     return total;
   };
   const [given, taken] = [await count(source), await count(target)];
-  if (given !== taken) throw new CopyRefused(`The source has ${given} resources, the target ${taken}`);
+  if (given !== taken) throw new CopyRefused(`The source has ${given} resources, the target ${taken}; ${REMEDY}`);
 };
 
 /**

@@ -19,6 +19,7 @@ const filled = async (t: Test): Promise<Store> => {
   await store.records.put('job/1', '{"step":1}');
   await store.records.put('code/1', '"x"', { expires: Date.now() + 3_600_000 });
   await store.records.put('instance/3', '"lease"');
+  await store.records.put('store-key', '"of the source"');
   const indexed = { extractor: '1', posted: [], fingerprints: { 'Patient.race': 'abc' } };
   await store.records.put('reindex/indexed', JSON.stringify(indexed));
   return store;
@@ -42,6 +43,7 @@ test('A copy of a store', async (t) => {
     t.equal((await target.records.get('job/1'))?.value, '{"step":1}');
     t.equal((await target.records.get('code/1'))?.expires, (await source.records.get('code/1'))?.expires);
     t.equal(await target.records.get('instance/3'), undefined, 'the lease of a process is not copied');
+    t.equal(await target.records.get('store-key'), undefined, 'a store tells its own key');
     t.equal(await target.records.get('copy/position'), undefined);
   });
 
@@ -107,6 +109,25 @@ test('A copy of a store', async (t) => {
     await t.rejects(copyStore({ source, target: forged, from: 'a', entriesOf }), {
       message: /code\/1 is not the same/,
     });
+  });
+
+  t.test('says what to do if the source was written to meanwhile, as often as it is gone on with', async (t) => {
+    const [written, target] = [await filled(t), await openTemporaryStore(t)];
+    let isWritten = false;
+    const reads = written.transfer.references;
+    // What is written behind the last number is not copied.
+    const references: typeof reads = async (after, limit) => {
+      const page = await reads(after, limit);
+      if (page.length === 0 && !isWritten) {
+        isWritten = true;
+        await written.commit([created(patient(1000, 'late'), [])]);
+      }
+      return page;
+    };
+    const source: Store = { ...written, transfer: { ...written.transfer, references } };
+    const message = /^The source has 351 resources, the target 350; .*Stop every server.*empty the target.*copy anew$/;
+    for (let run = 0; run < 2; run++)
+      await t.rejects(copyStore({ source, target, from: 'a', entriesOf }), { name: 'CopyRefused', message });
   });
 
   t.test('is not made of nothing, as of a database whose name is wrong', async (t) => {
