@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createFhirExchange, type FhirExchange } from './child-server/fhir-exchange.ts';
 import { type ChildServer, startChildServer } from './child-server/start-child-server.ts';
+import { optionsOf } from './command-line.ts';
 import { readRequest } from './measure/requests.ts';
 import { type Figure, timed } from './measure/timed.ts';
 import { openRecords } from './measure-growth/rekeyed-records.ts';
@@ -122,13 +122,11 @@ const measured = async (
 };
 
 const main = async (): Promise<number> => {
-  const { values } = parseArgs({
-    options: {
-      patients: { type: 'string', default: '60,1000' },
-      records: { type: 'string', default: RECORDS },
-      seconds: { type: 'string', default: '3' },
-      help: { type: 'boolean' },
-    },
+  const values = optionsOf({
+    patients: { type: 'string', default: '60,1000' },
+    records: { type: 'string', default: RECORDS },
+    seconds: { type: 'string', default: '3' },
+    help: { type: 'boolean' },
   });
   if (values.help) {
     process.stdout.write(HELP);

@@ -5,8 +5,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { type ChildServer, startChildServer } from './child-server/start-child-server.ts';
+import { optionsOf } from './command-line.ts';
 
 const HELP = `Measures the embedded store and MongoDB with the same load.
 
@@ -81,7 +81,7 @@ const report = (embedded: Phases, mongo: Phases): string => {
 };
 
 const main = async (): Promise<number> => {
-  const { values } = parseArgs({ options: { seconds: { type: 'string', default: '5' }, help: { type: 'boolean' } } });
+  const values = optionsOf({ seconds: { type: 'string', default: '5' }, help: { type: 'boolean' } });
   const url = process.env['MONGODB_URL'];
   if (values.help) {
     process.stdout.write(HELP);

@@ -3,13 +3,13 @@ import { createSign, generateKeyPairSync, type KeyObject, randomUUID } from 'nod
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { createAuthorization, createFhirServer } from '../src/app.ts';
 import { registerClient } from '../src/auth/clients/clients.ts';
 import { readConfig } from '../src/config.ts';
 import { openStore } from '../src/open-store.ts';
 import { createFhirExchange, type FhirExchange } from './child-server/fhir-exchange.ts';
 import { type ChildServer, startChildServer } from './child-server/start-child-server.ts';
+import { optionsOf } from './command-line.ts';
 import * as requests from './measure/requests.ts';
 import { type Figure, timed } from './measure/timed.ts';
 
@@ -231,12 +231,10 @@ const measured = async (dataFolder: string, seconds: number, count: number): Pro
 };
 
 const main = async (): Promise<void> => {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string', default: '1' },
-      rounds: { type: 'string', default: '7' },
-      help: { type: 'boolean' },
-    },
+  const values = optionsOf({
+    seconds: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '7' },
+    help: { type: 'boolean' },
   });
   if (values.help) {
     process.stdout.write(HELP);

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } 
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createFhirExchange, type FhirExchange } from './child-server/fhir-exchange.ts';
 import { type ChildServer, startChildServer } from './child-server/start-child-server.ts';
+import { optionsOf } from './command-line.ts';
 import { calibration } from './measure/calibration.ts';
 import { measuredParts } from './measure/parts.ts';
 import { type Results, ratios, reportText } from './measure/report.ts';
@@ -141,8 +141,10 @@ const measured = async (folder: string, pace: Pace): Promise<Results> => {
 };
 
 const main = async (): Promise<number> => {
-  const { values } = parseArgs({
-    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, help: { type: 'boolean' } },
+  const values = optionsOf({
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    help: { type: 'boolean' },
   });
   if (values.help) {
     process.stdout.write(HELP);

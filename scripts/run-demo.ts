@@ -8,12 +8,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Bundle, DocumentReference, Observation, OperationOutcome, Patient } from '@medplum/fhirtypes';
 import closeWithGrace from 'close-with-grace';
 import { type RunningServer, startServer } from '../src/app.ts';
 import { requestToken } from '../src/commands/backend-token.ts';
 import { ConfigurationError, readConfig } from '../src/config.ts';
+import { optionsOf } from './command-line.ts';
 import { APP_SCOPES, launchApp, REDIRECT_URI, useApp } from './run-demo/patient-app.ts';
 import { print, printIndented, send, sendForJson, title } from './run-demo/report.ts';
 
@@ -200,7 +200,7 @@ const start = async (environment: Environment): Promise<RunningServer> => {
   }
 };
 
-const { values } = parseArgs({ options: { exit: { type: 'boolean', default: false } } });
+const values = optionsOf({ exit: { type: 'boolean', default: false } });
 const folder = mkdtempSync(join(tmpdir(), 'consilium-demo-'));
 try {
   const environment = environmentOf(folder);

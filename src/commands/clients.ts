@@ -1,5 +1,6 @@
 /** `npx consilium clients`: the apps and systems that may ask for tokens. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createAuthorization, createFhirServer } from '../app.ts';
 import type { AuthServer } from '../auth/auth-server.ts';
 import type { Client } from '../auth/clients/client.ts';
@@ -14,10 +15,10 @@ import { OAuthError } from '../auth/oauth-error.ts';
 import { ConfigurationError, fhirBaseIn } from '../config.ts';
 import { print, printJson, table } from './printed.ts';
 import { newKeyPair } from './private-key.ts';
-import { withStore } from './records-of-store.ts';
+import { type StoreState, withStore } from './records-of-store.ts';
 
-const withClients = <T>(command: (server: AuthServer) => Promise<T>): Promise<T> =>
-  withStore(async (store, config) => {
+const withClients = <T>(state: StoreState, command: (server: AuthServer) => Promise<T>): Promise<T> =>
+  withStore(state, async (store, config) => {
     try {
       return await command(createAuthorization(config, createFhirServer(config, store, fhirBaseIn())));
     } catch (error) {
@@ -95,7 +96,7 @@ export const addClient = (options: AddClientOptions): Promise<void> => {
     ...(organization === undefined ? {} : { organization }),
     ...(logo === undefined ? {} : { logoUrl: logo }),
   };
-  return withClients(async (server) => {
+  return withClients('new or there', async (server) => {
     printRegistered(await registerClient(server, registration), options, `Registered ${name}`);
   });
 };
@@ -103,7 +104,7 @@ export const addClient = (options: AddClientOptions): Promise<void> => {
 const byName = (one: Client, other: Client): number => (one.name < other.name ? -1 : 1);
 
 export const listAllClients = ({ json }: Shape): Promise<void> =>
-  withClients(async (server) => {
+  withClients('there', async (server) => {
     const clients = [...(await listClients(server))].sort(byName);
     if (json) return printJson(clients.map(shown));
     const rows = clients.map(({ id, name, kind, organization, purpose, reach, isDisabled }) => [
@@ -114,19 +115,19 @@ export const listAllClients = ({ json }: Shape): Promise<void> =>
   });
 
 export const showClient = (id: string): Promise<void> =>
-  withClients(async (server) => {
+  withClients('there', async (server) => {
     const client = (await listClients(server)).find((each) => each.id === id);
     if (client === undefined) throw new ConfigurationError(`There is no client ${id}`);
     printJson(shown(client));
   });
 
 export const rotateClientSecret = (id: string, options: Shape): Promise<void> =>
-  withClients(async (server) => {
+  withClients('there', async (server) => {
     printRegistered(await rotateSecret(server, id), options, 'The old secret is worth nothing any more');
   });
 
 export const disable = (id: string, { json, undo }: Shape & { readonly undo?: boolean }): Promise<void> =>
-  withClients(async (server) => {
+  withClients('there', async (server) => {
     const client = await disableClient(server, id, undo !== true);
     if (json) return printJson(shown(client));
     print(
@@ -145,17 +146,24 @@ const writeNew = (file: string, value: object, mode: number): void => {
   }
 };
 
-/** Makes a key for a backend client or an asymmetric app. */
+/** Makes a key for a backend client or an asymmetric app: both files, or none. */
 export const makeKey = async (files: { readonly private: string; readonly jwks: string }): Promise<void> => {
+  if (resolve(files.private) === resolve(files.jwks))
+    throw new ConfigurationError('--private and --jwks name the same file; the public key needs one of its own');
   const { privateJwk, publicJwk } = newKeyPair();
   writeNew(files.private, privateJwk, 0o600);
-  writeNew(files.jwks, { keys: [publicJwk] }, 0o644);
+  try {
+    writeNew(files.jwks, { keys: [publicJwk] }, 0o644);
+  } catch (error) {
+    rmSync(files.private);
+    throw error;
+  }
   print(`The private key is in ${files.private}; ${files.jwks} is what the server gets to know`);
 };
 
 /** Gives the server's own signing key a successor. */
 export const rotateSigningKey = (): Promise<void> =>
-  withClients(async (server) => {
+  withClients('there', async (server) => {
     const kid = await server.keys.rotate();
     print(`The key ${kid} signs id tokens in ten minutes; the one before it stays published for a day`);
   });

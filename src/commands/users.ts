@@ -5,7 +5,7 @@ import { createUsers, UserRefused, type Users } from '../auth/users/users.ts';
 import { ConfigurationError } from '../config.ts';
 import type { Store } from '../store/store.ts';
 import { print, printJson, table } from './printed.ts';
-import { withStore } from './records-of-store.ts';
+import { type StoreState, withStore } from './records-of-store.ts';
 
 /** Longer passwords are refused anyway. */
 const STANDARD_INPUT_BYTES = 10_000;
@@ -31,8 +31,8 @@ const isThere = async (store: Store, reference: string): Promise<boolean> => {
   return found !== undefined && !found.isDeleted;
 };
 
-const withUsers = <T>(command: (users: Users, store: Store) => Promise<T>): Promise<T> =>
-  withStore(async (store) => {
+const withUsers = <T>(state: StoreState, command: (users: Users, store: Store) => Promise<T>): Promise<T> =>
+  withStore(state, async (store) => {
     const users = createUsers({
       records: store.records,
       passwords: createPasswords(1),
@@ -75,7 +75,7 @@ export interface AddUserOptions extends Shape {
 export const addUser = async (options: AddUserOptions): Promise<void> => {
   const { login, fhirUser, role, reach, passwordStdin, secondFactor } = options;
   const password = passwordStdin ? await passwordFromInput() : undefined;
-  await withUsers(async (users, store) => {
+  await withUsers('new or there', async (users, store) => {
     const user = await users.add({
       ...{ login, fhirUser, role, reach },
       ...(password === undefined ? {} : { password }),
@@ -88,7 +88,7 @@ export const addUser = async (options: AddUserOptions): Promise<void> => {
 };
 
 export const listUsers = ({ json }: Shape): Promise<void> =>
-  withUsers(async (users) => {
+  withUsers('there', async (users) => {
     const all = await users.list();
     if (json) return printJson(all.map(shown));
     const rows = all.map(({ login, role, fhirUser, reach, isDisabled }) => [
@@ -104,14 +104,14 @@ export const listUsers = ({ json }: Shape): Promise<void> =>
 export const resetUser = async (options: Shape & { login: string; passwordStdin?: boolean }): Promise<void> => {
   if (!options.passwordStdin) throw new ConfigurationError('users reset: give the new password with --password-stdin');
   const password = await passwordFromInput();
-  await withUsers(async (users) => {
+  await withUsers('there', async (users) => {
     const user = await users.reset(options.login, password);
     printUser(user, options, `${user.login} has a new password; sessions and approvals from before are ended`);
   });
 };
 
 export const disableUser = (options: Shape & { login: string; undo?: boolean }): Promise<void> =>
-  withUsers(async (users) => {
+  withUsers('there', async (users) => {
     const user = await users.disable(options.login, options.undo !== true);
     const text = user.isDisabled ? 'can no longer sign in; sessions and approvals are ended' : 'can sign in again';
     printUser(user, options, `${user.login} ${text}`);

@@ -1,13 +1,20 @@
 /** Clients, tokens and keys by command, on the store of a running and of a stopped server. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { test } from 'tap';
+import { temporaryFolder } from '../http/test-server.ts';
 import { EMBEDDED_ONLY } from '../http/test-store.ts';
 import { place } from './place.ts';
 import { runCommand } from './run-command.ts';
 
 /** So long a server may believe what it knows of a client or user, and a little more. */
 const CACHED_MILLISECONDS = 1_300;
+
+const SYMMETRIC = [
+  ...['--kind', 'confidential-symmetric', '--purpose', 'PATRQT', '--scope', 'openid'],
+  ...['--redirect', 'https://a.example/'],
+];
 
 const added = (jwks: string, more: readonly string[] = []): string[] => [
   ...['clients', 'add', '--id', 'north', '--name', 'North Hospital', '--kind', 'backend', '--scope', 'system/*.cruds'],
@@ -75,9 +82,54 @@ test('The secret of an app is shown once, and a new one takes its place', async 
   t.match(await refusal(['clients', 'show', 'nobody']), /^There is no client nobody\n$/);
 });
 
+test('A key is made with both files or with none', { skip: EMBEDDED_ONLY }, async (t) => {
+  const { file, refusal, consilium } = place(t);
+  const key = (jwks: string) => ['clients', 'key', '--private', file('key.json'), '--jwks', jwks];
+  t.match(await refusal(key(file('absent/jwks.json'))), /absent\/jwks\.json cannot be written: ENOENT/);
+  t.match(await refusal(key(file('x/../key.json'))), /^--private and --jwks name the same file/);
+  t.same(readdirSync(file('.')), []);
+  await consilium(key(file('jwks.json')));
+  t.same(readdirSync(file('.')), ['jwks.json', 'key.json'], 'the next attempt has its way');
+});
+
+test('Only what registers somebody makes a store, and says where', { skip: EMBEDDED_ONLY }, async (t) => {
+  const data = join(temporaryFolder(t), 'data');
+  const environment = { CONSILIUM_DATA: data, CONSILIUM_STORE_KEY: '' };
+  const input = 'correct horse battery\n';
+  for (const command of [
+    ...[
+      ['users', 'list'],
+      ['users', 'disable', '--login', 'a'],
+      ['clients', 'list'],
+      ['clients', 'show', 'a'],
+    ],
+    ...[
+      ['clients', 'rotate', 'a'],
+      ['clients', 'disable', 'a'],
+      ['keys', 'rotate'],
+    ],
+    ['users', 'reset', '--login', 'a', '--password-stdin'],
+  ]) {
+    const ended = await runCommand(command, environment, input);
+    t.match(
+      ended,
+      { code: 1, stdout: '', stderr: `There is no store in ${data} (CONSILIUM_DATA)\n` },
+      command.join(' '),
+    );
+    t.notOk(existsSync(data));
+  }
+  const user = ['users', 'add', '--login', 'ada', '--fhir-user', 'Patient/1', '--role', 'patient'];
+  const made = await runCommand(user, environment);
+  t.equal(made.code, 0);
+  t.equal(made.stderr.split('\n')[0], `A new store was made in ${data} (CONSILIUM_DATA)`);
+  const client = await runCommand(['clients', 'add', '--name', 'a', ...SYMMETRIC], environment);
+  t.match(client, { code: 0, stderr: /^$/ });
+});
+
 test('What is wrong with a client is said in one line', { skip: EMBEDDED_ONLY }, async (t) => {
   const { file, refusal, consilium } = place(t);
   await consilium(['clients', 'key', '--private', file('key.json'), '--jwks', file('jwks.json')]);
+  await consilium(['clients', 'add', '--name', 'a', ...SYMMETRIC]);
   writeFileSync(file('null.json'), 'null');
   const wrong: readonly (readonly [options: string[], reason: RegExp])[] = [
     [added(file('jwks.json'), ['--purpose', 'HMARKT']), /research, marketing and training cannot be registered/],

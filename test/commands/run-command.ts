@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 
 const CLI = join(import.meta.dirname, '..', '..', 'src', 'cli.ts');
-/** As that of the test server. */
+/** As that of the test server; an environment with an empty one has none. */
 const KEY = '5'.repeat(64);
 
 interface Ended {
@@ -20,7 +20,8 @@ export const runCommand = async (
   input = '',
 ): Promise<Ended> => {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('CONSILIUM_'));
-  const env = { ...Object.fromEntries(inherited), CONSILIUM_STORE_KEY: KEY, ...environment };
+  const given = Object.entries({ CONSILIUM_STORE_KEY: KEY, ...environment });
+  const env = Object.fromEntries([...inherited, ...given.filter(([, value]) => value !== '')]);
   const child = spawn(process.execPath, [CLI, ...options], { env });
   child.stdin.end(input);
   const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) => {

@@ -37,8 +37,9 @@ test('A user is added, signs in, is reset and disabled, while a server runs and 
 });
 
 test('What is wrong with a user is said in one line', { skip: EMBEDDED_ONLY }, async (t) => {
-  const { refusal } = place(t);
+  const { refusal, consilium } = place(t);
   const add = ['users', 'add', '--login', 'ada', '--fhir-user', 'Patient/1', '--role', 'patient'];
+  await consilium(['users', 'add', '--login', 'grace', '--fhir-user', 'Patient/2', '--role', 'patient']);
   const wrong: readonly (readonly [options: string[], input: string, reason: RegExp])[] = [
     [[...add, '--password-stdin'], 'seven77\n', /^The password has fewer than 8 characters/],
     [[...add, '--password-stdin'], '', /^--password-stdin: the standard input has no password/],
