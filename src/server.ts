@@ -2,6 +2,7 @@
 import { keepCompiled } from './keep-compiled.ts';
 
 keepCompiled();
-const { runCommand } = await import('./operator-errors.ts');
+const { runCommand, surviveClosedOutput } = await import('./operator-errors.ts');
 const { serve } = await import('./serve.ts');
+surviveClosedOutput();
 await runCommand(serve);
