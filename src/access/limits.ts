@@ -32,7 +32,7 @@ export interface Alternative {
 /** `unscoped`: no scope is about it. `everything`: all resources of the type. */
 export type Limits = 'unscoped' | 'everything' | readonly Alternative[];
 
-export const patientsOf = (ids: readonly string[]): Reference[] => ids.map((id) => ({ type: 'Patient', id }));
+const patientsOf = (ids: readonly string[]): Reference[] => ids.map((id) => ({ type: 'Patient', id }));
 
 export const isInCompartments = (compartments: Compartments, type: string): boolean =>
   type === 'Patient' || (compartments.of('Patient')?.has(type) ?? false);
