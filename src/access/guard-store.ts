@@ -9,7 +9,7 @@ import type { ScopedRule } from './access-rule.ts';
 import type { Visit } from './access-server.ts';
 import { guardedCommit } from './guard-commit.ts';
 import { isUnlimited, narrowedRelated } from './guard-related.ts';
-import { isVersionWithin, narrowedHistory, narrowedHistoryCount } from './guard-versions.ts';
+import { isVersionSeen, isVersionWithin, narrowedHistory, narrowedHistoryCount } from './guard-versions.ts';
 import { limitsOf, onlySources } from './limits.ts';
 import { narrowedQuery } from './narrow-query.ts';
 
@@ -34,7 +34,8 @@ export const guardStore = (visit: Visit, rule: ScopedRule): Store => {
       if (limits === 'unscoped') return undefined;
       const found = await store.read(reference, version, onlySources(limits));
       if (found === undefined || limits === 'everything') return found;
-      return (await isVersionWithin(visit, limits, found)) ? found : undefined;
+      const isSeen = version === undefined ? isVersionWithin(visit, limits, found) : isVersionSeen(visit, reads, found);
+      return (await isSeen) ? found : undefined;
     },
     history: (scope, page) => narrowedHistory(visit, scope, page, reads),
     countHistory: (scope, times) => narrowedHistoryCount(visit, scope, times, reads),

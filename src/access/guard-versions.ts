@@ -1,9 +1,9 @@
-/** Reads and histories for a caller who may not see everything: each version is judged by itself. */
+/** Reads and histories for a caller who may not see everything: each version is judged, and the resource as it is now. */
 import type { Letter } from '../auth/scopes.ts';
 import { tooCostly } from '../fhir/fhir-error.ts';
 import type { PageKey } from '../search/search-query.ts';
 import type { HistoryPage, HistoryScope, HistoryTimes, Store, Version } from '../store/store.ts';
-import type { Visit } from './access-server.ts';
+import { remembered, type Visit } from './access-server.ts';
 import { judgedVersion } from './candidate.ts';
 import { isOfPermittedSource, type Limits, limitsOf } from './limits.ts';
 import { type Beside, isWithin } from './visible.ts';
@@ -40,8 +40,23 @@ export const isVersionWithin = async (
   return isWithin(visit, limits, judgedVersion(visit.server, sourced), beside);
 };
 
-const isSeen = (visit: Visit, letters: readonly Letter[], version: Version): Promise<boolean> =>
-  isVersionWithin(visit, limitsOf(visit, version.type, letters), version);
+/** Whether the resource is within the limits as it is now, or as it was when it was deleted. */
+const isSeenNow = (visit: Visit, letters: readonly Letter[], { type, id }: Version): Promise<boolean> =>
+  remembered(visit, `now ${letters.join('')} ${type}/${id}`, async () => {
+    const current = await visit.server.store.read({ type, id });
+    return current !== undefined && isVersionWithin(visit, limitsOf(visit, type, letters), current);
+  });
+
+/**
+ * Whether a version of a history is seen: it must be within the limits, and so must the resource as it is now. What was
+ * filed under the wrong patient is shown to that one no longer once it is put right.
+ */
+export const isVersionSeen = async (visit: Visit, letters: readonly Letter[], version: Version): Promise<boolean> => {
+  const limits = limitsOf(visit, version.type, letters);
+  if (!(await isVersionWithin(visit, limits, version))) return false;
+  // A source stays.
+  return limits === 'everything' || isOfPermittedSource(limits, version.source) || isSeenNow(visit, letters, version);
+};
 
 /** What only the organizations of the caller's reach have pushed is left to the store. */
 const sourcedScope = ({ actor }: Visit, scope: HistoryScope): HistoryScope =>
@@ -81,7 +96,7 @@ export const narrowedHistory = async (
     });
     first ??= found;
     for (const version of found.items)
-      if (await isSeen(visit, letters, version)) {
+      if (await isVersionSeen(visit, letters, version)) {
         items.push(version);
         if (bytes !== undefined) bytes = Math.max(0, bytes - version.text.length);
       }
@@ -116,7 +131,7 @@ export const narrowedHistoryCount = async (
       throw tooCostly(
         `More than ${limits.accessResources} versions would have to be looked through for this total (CONSILIUM_ACCESS_RESOURCES); narrow it by _since`,
       );
-    for (const version of found.items) if (await isSeen(visit, letters, version)) total++;
+    for (const version of found.items) if (await isVersionSeen(visit, letters, version)) total++;
     after = found.next;
     if (after === undefined) return total;
   }

@@ -248,3 +248,18 @@ test('a Bundle with a request for what is of another patient', async (t) => {
   const found = await send(actor, 'GET', 'Observation?code=z');
   t.same(found.names, []);
 });
+
+test('what was filed under the wrong patient is shown to that one no longer once it is put right, in no version', async (t) => {
+  const { send, put } = await prepared(t);
+  await put('Organization/b', observation('misfiled', 'pat-a', 'laboratory'));
+  await put('Organization/b', observation('misfiled', 'pat-b', 'laboratory'));
+  for (const actor of Object.values(ACTORS)) {
+    for (const path of ['', '/_history', '/_history/1', '/_history/2', '/_history?_summary=count'])
+      t.equal((await send(actor, 'GET', `Observation/misfiled${path}`)).status, 404, path);
+    for (const path of ['Observation/_history', '_history'])
+      t.notMatch((await send(actor, 'GET', path)).text, /misfiled/, path);
+  }
+  const right = actorWith('patient/*.rs', { patient: 'pat-b' });
+  const versions = (await send(right, 'GET', 'Observation/misfiled/_history')).json<Bundle>().entry;
+  t.same(versions?.length, 1, 'the right one does not see what was said of another');
+});

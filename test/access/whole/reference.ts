@@ -168,7 +168,7 @@ export const contentAt = ({ versions }: WorldResource, version: number): Json | 
     .map(({ json }) => json)
     .findLast((json) => json !== undefined);
 
-export const seesVersion = (
+const mayDoAt = (
   world: World,
   actor: Actor,
   letters: readonly Letter[],
@@ -179,6 +179,15 @@ export const seesVersion = (
   const source = resource.versions[version - 1]?.source;
   return json !== undefined && letters.some((letter) => mayDo(world, actor, letter, resource.type, json, source));
 };
+
+/** An old version is seen by who sees it and the newest. */
+export const seesVersion = (
+  world: World,
+  actor: Actor,
+  letters: readonly Letter[],
+  resource: WorldResource,
+  version: number,
+): boolean => [version, resource.versions.length].every((number) => mayDoAt(world, actor, letters, resource, number));
 
 /** The current resources of a type that may be searched. */
 export const searchable = (world: World, actor: Actor, type: string, letter: Letter = 's'): WorldResource[] =>
