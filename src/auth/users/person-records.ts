@@ -4,8 +4,13 @@ import type { Store, Version } from '../../store/store.ts';
 
 export interface PersonRecords {
   isThere(reference: string): Promise<boolean>;
-  /** The name of a person or an organization; undefined if it is not there, or has none. */
+  /** The name of a person; undefined if it is not there, or has none. */
   nameOf(reference: string): Promise<string | undefined>;
+  /**
+   * The name of an organization, as it says itself, or as somebody says who acts for none; undefined without one. What
+   * another organization pushed under this id is passed over: anybody could call an app's organization as they like.
+   */
+  organizationName(reference: string): Promise<string | undefined>;
   /** The organization (`Organization/[id]`) that pushed the resource. */
   organizationOf(reference: string): Promise<string | undefined>;
 }
@@ -31,8 +36,7 @@ export const createPersonRecords = (store: Pick<Store, 'read'>): PersonRecords =
     const version = await store.read({ type, id });
     return version === undefined || version.isDeleted ? undefined : version;
   };
-  const nameOf = async (reference: string): Promise<string | undefined> => {
-    const version = await read(reference);
+  const nameIn = async (version: Version | undefined): Promise<string | undefined> => {
     if (version === undefined) return undefined;
     const { name, practitioner } = JSON.parse(version.text.toString()) as Named;
     if (practitioner !== undefined && name === undefined) {
@@ -41,9 +45,14 @@ export const createPersonRecords = (store: Pick<Store, 'read'>): PersonRecords =
     }
     return typeof name === 'string' ? name : nameOfPerson(name ?? []);
   };
+  const nameOf = async (reference: string): Promise<string | undefined> => nameIn(await read(reference));
   return {
     isThere: async (reference) => (await read(reference)) !== undefined,
     nameOf,
+    organizationName: async (reference) => {
+      const version = await read(reference);
+      return version?.source === undefined || version.source === reference ? nameIn(version) : undefined;
+    },
     organizationOf: async (reference) => (await read(reference))?.source,
   };
 };

@@ -86,7 +86,7 @@ const waiting = async (visit: Visit): Promise<Waiting> => {
 
 const shownApp = async ({ visit, client }: Waiting): Promise<ShownApp> => {
   const { name, organization, logoUrl, purpose } = client;
-  const owner = organization === undefined ? undefined : await visit.records.nameOf(organization);
+  const owner = organization === undefined ? undefined : await visit.records.organizationName(organization);
   return {
     ...{ name, purpose },
     ...(owner === undefined ? {} : { organization: owner }),
@@ -214,11 +214,13 @@ const postApproval = async (visit: Visit): Promise<FastifyReply> => {
   return sendTo(visit, url);
 };
 
-export const authorizeRoutes = (app: FastifyInstance, { visited }: Visitors): void => {
+export const authorizeRoutes = (app: FastifyInstance, { visited, sentTo }: Visitors): void => {
   // Not for HEAD: what looks whether a link works must not use up the launch that is in it.
   app.get('/auth/authorize', { config: RATE_LIMITED, exposeHeadRoute: false }, visited(getAuthorize));
   app.post('/auth/authorize', { config: RATE_LIMITED }, visited(postAuthorize));
   app.get('/auth/authorize/:id', visited(getWaiting));
+  for (const form of ['account', 'patient', 'encounter', 'approve'])
+    app.get(`/auth/authorize/:id/${form}`, sentTo('/auth/authorize/:id'));
   app.post('/auth/authorize/:id/account', visited(chosenAccount));
   app.post('/auth/authorize/:id/patient', visited(chosenPatient));
   app.post('/auth/authorize/:id/encounter', visited(chosenEncounter));
