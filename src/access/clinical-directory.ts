@@ -1,5 +1,5 @@
 /** What the authorization server may know of the clinical records: names of patients and encounters, within a reach. */
-import type { Encounter, Patient } from '@medplum/fhirtypes';
+import type { Encounter, Identifier, Patient } from '@medplum/fhirtypes';
 import type { ClinicalDirectory, ListedEncounter, ListedPatient } from '../auth/clinical-directory.ts';
 import type { Reach } from '../auth/reach.ts';
 import { nameOfPerson } from '../auth/users/person-records.ts';
@@ -15,13 +15,31 @@ interface ClinicalDirectoryParts {
 
 const parsed = <T>({ text }: Version): T => JSON.parse(text.toString()) as T;
 
+/** The code of record numbers. @see https://terminology.hl7.org/CodeSystem-v2-0203.html */
+const RECORD_NUMBER = 'MR';
+
+const LONGEST_IDENTIFIER = 40;
+
+/** The value of one identifier, the record number if there is one, cut to what fits beside a name. */
+const shownIdentifier = (identifiers: readonly Identifier[]): string | undefined => {
+  const given = identifiers.filter(({ value = '' }) => value !== '');
+  const isRecordNumber = ({ type }: Identifier): boolean =>
+    type?.coding?.some(({ code }) => code === RECORD_NUMBER) ?? false;
+  const characters = [...((given.find(isRecordNumber) ?? given[0])?.value ?? '')];
+  if (characters.length === 0) return undefined;
+  const isCut = characters.length > LONGEST_IDENTIFIER;
+  return isCut ? `${characters.slice(0, LONGEST_IDENTIFIER - 1).join('')}…` : characters.join('');
+};
+
 const listedPatient = (version: Version): ListedPatient => {
-  const { name = [], birthDate, gender } = parsed<Patient>(version);
+  const { name = [], identifier: identifiers = [], birthDate, gender } = parsed<Patient>(version);
+  const identifier = shownIdentifier(identifiers);
   return {
     id: version.id,
     name: nameOfPerson(name) ?? version.id,
     ...(birthDate === undefined ? {} : { birthDate }),
     ...(gender === undefined ? {} : { gender }),
+    ...(identifier === undefined ? {} : { identifier }),
   };
 };
 
@@ -71,7 +89,8 @@ export const createClinicalDirectory = ({ storeWithin, reachOfUser }: ClinicalDi
   },
   patientsWithin: async (reach, text, count) => {
     const searches = [{ type: 'Patient', clauses: wordClauses(text) }];
-    const sort = [{ by: 'param', param: 'name', entries: 'string', isDescending: false }] as const;
+    // By one key alone, whose index is read in order: a later one needs all that match at once.
+    const sort = [{ by: 'param', param: 'family', entries: 'string', isDescending: false }] as const;
     return (await storeWithin(reach).search({ searches, sort, count })).items.map(listedPatient);
   },
   encountersWithin: async (reach, patient, count) => {

@@ -8,6 +8,8 @@ export interface ListedPatient {
   readonly name: string;
   readonly birthDate?: string;
   readonly gender?: string;
+  /** By which the hospital knows the patient, as its record number; cut if it is long. */
+  readonly identifier?: string;
 }
 
 export interface ListedEncounter {
@@ -24,7 +26,7 @@ export interface ClinicalDirectory {
   isWithin(reach: Reach, reference: string): Promise<boolean>;
   /** Whether the Encounter (an id) is one of the Patient (an id). */
   isEncounterOf(encounter: string, patient: string): Promise<boolean>;
-  /** At most `count` patients within the reach whose name or identifier begins with `text`; all if it is empty. */
+  /** At most `count` patients within the reach, by family name; each word of `text` begins a name, or is an identifier. */
   patientsWithin(reach: Reach, text: string, count: number): Promise<readonly ListedPatient[]>;
   /** The newest encounters of a patient within the reach. */
   encountersWithin(reach: Reach, patient: string, count: number): Promise<readonly ListedEncounter[]>;

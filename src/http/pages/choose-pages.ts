@@ -18,6 +18,8 @@ export interface PatientsView {
   readonly next?: string;
   /** There are more than pages show. */
   readonly isCut: boolean;
+  /** Where a person goes who wants none of them; none where an app waits. */
+  readonly manageHref?: string;
 }
 
 /** `1970-01-02` in the words' language; a part of a date as it is. */
@@ -28,10 +30,11 @@ export const dateText = (date: string, words: Words): string => {
   return new Intl.DateTimeFormat(words.language, { dateStyle: 'long', timeZone: 'UTC' }).format(at);
 };
 
-const patientItem = ({ id, name, birthDate, gender }: ListedPatient, words: Words): Html => {
+const patientItem = ({ id, name, birthDate, gender, identifier }: ListedPatient, words: Words): Html => {
   const details = [
     ...(birthDate === undefined ? [] : [words.born(dateText(birthDate, words))]),
     ...(gender === undefined ? [] : [words.genders[gender] ?? gender]),
+    ...(identifier === undefined ? [] : [identifier]),
   ];
   return html`<li><button class="pick" type="submit" name="patient" value="${id}"><strong>${name}</strong>${
     details.length > 0 && html` <span>${details.join(' · ')}</span>`
@@ -46,7 +49,7 @@ ${next === undefined ? html`<span></span>` : html`<a class="button quiet" href="
 </nav>`;
 
 export const patientsPage = (words: Words, view: PatientsView): Page => {
-  const { target, searchAction, app, text, patients, isCut, previous, next } = view;
+  const { target, searchAction, app, text, patients, isCut, previous, next, manageHref } = view;
   const isPaged = previous !== undefined || next !== undefined;
   return {
     title: words.patientTitle,
@@ -62,7 +65,8 @@ ${
     : form(target, html`<ul class="list">${patients.map((patient) => patientItem(patient, words))}</ul>`)
 }
 ${isPaged && pageLinks(view, words)}
-${isCut && html`<p class="note">${words.patientMany}</p>`}`,
+${isCut && html`<p class="note">${words.patientMany}</p>`}
+${manageHref !== undefined && html`<p class="note"><a href="${manageHref}">${words.manageTitle}</a></p>`}`,
   };
 };
 
