@@ -7,12 +7,12 @@ import { RefusedRequest, UnknownApp } from '../auth/authorize/check-request.ts';
 import { OAuthError } from '../auth/oauth-error.ts';
 import { FederationRefused } from '../auth/users/federation.ts';
 import type { FhirError } from '../fhir/fhir-error.ts';
-import { registerForms } from './form-body.ts';
+import { registerForms, sentPairs } from './form-body.ts';
 import { errorPage } from './pages/message-pages.ts';
 import { authorizeRoutes } from './pages/routes/authorize-routes.ts';
 import { manageRoutes } from './pages/routes/manage-routes.ts';
 import { signInRoutes } from './pages/routes/sign-in-routes.ts';
-import { PageProblem, type PageServer, rootOf, sendPage, sendTo } from './pages/routes/visit.ts';
+import { PageProblem, type PageServer, queryText, rootOf, sendPage, sendTo } from './pages/routes/visit.ts';
 import { createVisitors } from './pages/routes/visitors.ts';
 import { STYLE } from './pages/style.ts';
 import { wordsFor } from './pages/words/choose-words.ts';
@@ -65,6 +65,18 @@ const toldOf = (error: unknown, words: Words, visible: () => FhirError): Told =>
   return { status, text: status === 503 ? words.busy : words.failed(message.split(' ').at(-1) ?? '') };
 };
 
+/** The languages that an authorization request asks for, as far as they can be read. */
+const askedLocales = (request: FastifyRequest): readonly string[] => {
+  const given = [
+    ...new URLSearchParams(queryText(request)).getAll('ui_locales'),
+    ...sentPairs(request).getAll('ui_locales'),
+  ];
+  return given.flatMap((text) => text.split(' '));
+};
+
+/** Whether a person's browser asks, which takes pages; programs take anything, or name what they take. */
+const wantsPage = ({ headers }: FastifyRequest): boolean => /\btext\/html\b/i.test(headers.accept ?? '');
+
 export const pagesRoutes = async (app: FastifyInstance, options: PagesOptions): Promise<void> => {
   const { pages, isHttps, visibleError } = options;
   // Of every body, also one that is no form.
@@ -92,9 +104,11 @@ export const pagesRoutes = async (app: FastifyInstance, options: PagesOptions): 
     const { auth } = await pages;
     if (error instanceof RefusedRequest) return sendTo({ reply }, errorUri(auth, error.address, error.error));
     if (error instanceof OAuthError) reply.headers(error.headers);
-    const words = wordsFor([], request.headers['accept-language']);
-    const { status, text, detail } = toldOf(error, words, () => visibleError(request, error));
-    return sendPage({ reply, words, root: rootOf(auth) }, errorPage(words, text, detail), {}, status);
+    const words = wordsFor(askedLocales(request), request.headers['accept-language']);
+    const { status, ...told } = toldOf(error, words, () => visibleError(request, error));
+    const root = rootOf(auth);
+    const page = errorPage(words, { ...told, manageHref: `${root}/auth/manage` });
+    return sendPage({ reply, words, root }, page, {}, status);
   });
   app.after(() => {
     app.get('/auth/style.css', (_request, reply) =>
@@ -107,5 +121,13 @@ export const pagesRoutes = async (app: FastifyInstance, options: PagesOptions): 
     authorizeRoutes(app, visitors);
     signInRoutes(app, visitors);
     manageRoutes(app, visitors);
+    app.get('/', (request, reply) =>
+      wantsPage(request) ? visitors.sentTo('/auth/manage').call(app, request, reply) : reply.callNotFound(),
+    );
+    // All that is not there: for people a page says so, for others the answer is that of any other path.
+    app.get('/auth/*', (request, reply) => {
+      if (wantsPage(request)) throw new PageProblem(404, (words) => words.notFound);
+      reply.callNotFound();
+    });
   });
 };

@@ -54,7 +54,7 @@ export const checkPage = async (t: Test, page: Page, name: string): Promise<void
   const size = page.viewportSize() ?? { width: 900, height: 1000 };
   for (const [look, width, colorScheme] of [
     ['wide', 900, 'light'],
-    ['phone', 360, 'light'],
+    ['phone', 320, 'light'],
     ['dark', 900, 'dark'],
   ] as const) {
     await page.setViewportSize({ width, height: size.height });

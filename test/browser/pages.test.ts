@@ -1,3 +1,4 @@
+import type { Patient } from '@medplum/fhirtypes';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import tap, { type Test, test } from 'tap';
 import { authorizePath, codeOf, PASSWORD, type PeopleServer, startPeopleServer } from '../auth/test-people.ts';
@@ -289,6 +290,47 @@ test('A signed-in person opens an app with a patient', { skip: WITHOUT_CHROMIUM 
   const { iss, launch } = answerOf(page);
   t.equal(iss, server.fhirBase);
   t.match(launch, /^.{20,}$/);
+});
+
+test('Names, identifiers and organizations without a space fit on a phone; equal names are told apart', {
+  skip: WITHOUT_CHROMIUM,
+}, async (t) => {
+  const { server, person, redirect, authorize } = await start(t);
+  const long = 'Wolfeschlegelsteinhausenbergerdorff'.repeat(3);
+  const type = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v2-0203', code: 'MR' }] };
+  const patient = (id: string, family: string, value: string): Patient & { id: string } => ({
+    ...{ resourceType: 'Patient', id, gender: 'female' },
+    ...{ name: [{ family }], identifier: [{ type, value }] },
+  });
+  await server.put(
+    'Organization/north',
+    patient('long', long, 'N'.repeat(100)),
+    ...['MR-1', 'MR-2', 'MR-3'].map((value) => patient(value, 'Wu', value)),
+    { resourceType: 'Practitioner', id: 'long', name: [{ family: long }] },
+  );
+  await server.put('Organization/south', { resourceType: 'Organization', id: 'south', name: long });
+  await server.addUser('long', 'Practitioner/long', 'expert', false);
+  const page = await authorize({ scope: 'openid launch/patient offline_access patient/Patient.rs' });
+  await signIn(page, 'long');
+  await checkPage(t, page, 'patients-long');
+  t.same(await page.getByRole('button', { name: 'Wu female' }).allInnerTexts(), [
+    ...['Wu\nfemale · MR-1', 'Wu\nfemale · MR-2', 'Wu\nfemale · MR-3'],
+  ]);
+  await page.getByRole('button', { name: 'Wolfe' }).click();
+  t.match(await titleOf(page), /^Allow/);
+  t.match(await page.locator('.app').innerText(), `An app of ${long}`);
+  await checkPage(t, page, 'approve-long');
+  await press(page, 'Allow');
+  await page.waitForURL(`${redirect}**`);
+  await page.goto(`${server.origin}/auth/manage`);
+  await checkPage(t, page, 'my-apps-long');
+  await page.goto(`${server.origin}/auth/apps?patient=long`);
+  await checkPage(t, page, 'open-app-long');
+  const other = await person.newPage();
+  await other.goto(`${server.origin}/auth/nothing`);
+  t.equal(await titleOf(other), 'This did not work');
+  await other.getByRole('link', { name: 'My apps' }).click();
+  t.equal(await titleOf(other), 'My apps');
 });
 
 test('An app that is not registered, or wants its answer elsewhere, gets an error page', {

@@ -98,10 +98,11 @@ export interface LaunchView {
   readonly target: FormTarget;
   readonly apps: readonly { readonly id: string; readonly name: string }[];
   readonly patient: { readonly id: string; readonly name: string };
+  readonly manageHref: string;
 }
 
 /** The apps that can be opened with a patient. */
-export const launchPage = (words: Words, { target, apps, patient }: LaunchView): Page => ({
+export const launchPage = (words: Words, { target, apps, patient, manageHref }: LaunchView): Page => ({
   title: words.launchTitle,
   body: html`
 <p>${words.launchFor(patient.name)}</p>
@@ -113,5 +114,6 @@ ${
         html`<input type="hidden" name="patient" value="${patient.id}">
 <ul class="list">${apps.map(({ id, name }) => html`<li><button class="pick" type="submit" name="client" value="${id}" aria-label="${words.launchApp(name)}"><strong>${name}</strong></button></li>`)}</ul>`,
       )
-}`,
+}
+<p class="note"><a href="${manageHref}">${words.manageTitle}</a></p>`,
 });

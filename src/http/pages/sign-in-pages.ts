@@ -74,7 +74,9 @@ ${codeField(words, problem, words.codeHint)}
 <div class="note">${form(signOut, html`<input type="hidden" name="for" value="${destination}"><button type="submit" class="plain">${words.signInAsOther}</button>`)}</div>`,
 });
 
-export interface EnrolView extends Omit<CodeView, 'signOut'> {
+export interface EnrolView extends CodeView {
+  /** Where who need not go on with this goes; undefined for somebody who must. */
+  readonly manageHref?: string;
   readonly isRequired: boolean;
   /** An SVG. */
   readonly image: string;
@@ -83,7 +85,7 @@ export interface EnrolView extends Omit<CodeView, 'signOut'> {
 }
 
 export const enrolPage = (words: Words, view: EnrolView): Page => {
-  const { target, destination, problem, isRequired, image, secret } = view;
+  const { target, signOut, destination, problem, isRequired, image, secret, manageHref } = view;
   return {
     title: words.enrolTitle,
     ...(problem === undefined ? {} : { problem }),
@@ -98,7 +100,9 @@ ${form(
   html`<input type="hidden" name="for" value="${destination}">
 ${codeField(words, problem)}
 <button type="submit" class="wide">${words.confirm}</button>`,
-)}`,
+)}
+<div class="row note">${manageHref !== undefined && html`<a href="${manageHref}">${words.manageTitle}</a>`}
+${form(signOut, html`<button type="submit" class="plain">${words.signOut}</button>`)}</div>`,
   };
 };
 

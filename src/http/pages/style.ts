@@ -19,6 +19,7 @@ export const STYLE = `
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
   margin: 0; min-height: 100vh; display: flex; flex-direction: column; background: var(--ground); color: var(--ink);
+  overflow-wrap: anywhere;
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
 .top, .end { width: 100%; max-width: 36rem; margin: 0 auto; padding: 1.25rem 1.25rem 0.75rem; }
@@ -32,9 +33,9 @@ main {
   width: 100%; max-width: 36rem; margin: 0 auto 2rem; padding: 2rem 1.75rem 2rem; background: var(--card);
   border: 1px solid var(--line); border-radius: 14px; box-shadow: 0 1px 2px rgb(16 32 40 / 5%), 0 12px 32px rgb(16 32 40 / 7%);
 }
-h1 { margin: 0 0 0.7rem; font-size: 1.6rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.01em; text-wrap: balance; overflow-wrap: anywhere; }
+h1 { margin: 0 0 0.7rem; font-size: 1.6rem; line-height: 1.25; font-weight: 650; letter-spacing: -0.01em; text-wrap: balance; }
 h2 { margin: 2rem 0 0.5rem; font-size: 1.1rem; line-height: 1.35; font-weight: 650; }
-h3 { margin: 0; font-size: 1.02rem; font-weight: 650; overflow-wrap: anywhere; }
+h3 { margin: 0; font-size: 1.02rem; font-weight: 650; }
 p { margin: 0 0 1rem; }
 main > :last-child, main > form:last-child > :last-child { margin-bottom: 0; }
 .soft, .hint { color: var(--soft); }
@@ -53,7 +54,7 @@ input[aria-invalid="true"] { border-color: var(--wrong); border-width: 2px; }
 button, .button {
   display: inline-flex; align-items: center; justify-content: center; min-height: 2.9rem; padding: 0.6rem 1.4rem;
   border: 1px solid var(--accent); border-radius: 8px; background: var(--accent); color: var(--on-accent);
-  font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer; overflow-wrap: anywhere;
+  font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer;
 }
 button:hover, .button:hover { background: var(--accent-deep); border-color: var(--accent-deep); color: var(--on-accent); }
 .quiet { background: transparent; color: var(--accent); border-color: var(--edge); }
@@ -105,7 +106,7 @@ details .tick { padding: 0.3rem 0; }
 details .tick label { font-weight: 400; }
 .image { display: block; width: 13rem; max-width: 100%; margin: 0.5rem 0 1rem; padding: 0.5rem; border: 1px solid var(--line); border-radius: 10px; background: #ffffff; }
 .image svg { display: block; width: 100%; height: auto; }
-code, .codes { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere; }
+code, .codes { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; }
 .codes { columns: 2 12rem; margin: 0 0 1.5rem; padding: 1rem 1.2rem; list-style: none; border: 1px solid var(--line); border-radius: 8px; background: var(--ground); }
 .codes li { padding: 0.2rem 0; break-inside: avoid; }
 .granted { margin: 0.3rem 0 0.8rem; padding-left: 1.2rem; color: var(--soft); font-size: 0.95rem; }

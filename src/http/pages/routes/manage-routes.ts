@@ -66,7 +66,7 @@ interface Told {
   readonly done?: string;
 }
 
-const showManage = async (visit: Visit, session: OpenSession, told: Told = {}, status = 200): Promise<FastifyReply> => {
+const showManage = async (visit: Visit, session: OpenSession, told: Told): Promise<FastifyReply> => {
   const { auth, people, records, root, words } = visit;
   const { login, fhirUser } = session.user;
   const grants = await currentGrants(visit, session);
@@ -82,14 +82,42 @@ const showManage = async (visit: Visit, session: OpenSession, told: Told = {}, s
     ...(credentials?.factor === undefined ? {} : { recoveryCodes: credentials.factor.recovery.length }),
     ...told,
   };
-  return sendPage(visit, managePage(words, view), {}, status);
+  return sendPage(visit, managePage(words, view));
+};
+
+const LONGEST_LOCK_MINUTES = 60;
+
+/** What became of a password that was to be changed, as the query of the page to which the browser then goes. */
+const queryOf = (result: Awaited<ReturnType<typeof changePassword>>): Readonly<Record<string, string>> => {
+  if (result.kind === 'done') return { changed: '' };
+  if (result.kind === 'refused') return { password: result.problem };
+  if (result.kind === 'wrong') return { password: 'wrong' };
+  return { password: 'locked', minutes: String(Math.ceil(result.milliseconds / 60_000)) };
+};
+
+/** Undefined for a word that is none of `queryOf`, as somebody else may have written the link. */
+const passwordProblem = (query: URLSearchParams, words: Words): Problem | undefined => {
+  const word = query.get('password') ?? '';
+  if (word === 'wrong') return { text: words.passwordWrong, field: 'old' };
+  const minutes = Number(query.get('minutes'));
+  if (word === 'locked' && Number.isInteger(minutes) && minutes > 0 && minutes <= LONGEST_LOCK_MINUTES)
+    return { text: words.locked(words.minutes(minutes)) };
+  const texts: Readonly<Record<string, string>> = words.passwordProblems;
+  const text = Object.hasOwn(texts, word) ? texts[word] : undefined;
+  return text === undefined ? undefined : { text, field: 'new' };
+};
+
+const toldBy = (query: URLSearchParams, words: Words): Told => {
+  if (query.has('removed')) return { done: words.removed };
+  if (query.has('changed')) return { done: words.passwordChanged };
+  const problem = passwordProblem(query, words);
+  return problem === undefined ? {} : { problem };
 };
 
 const getManage = async (visit: Visit): Promise<FastifyReply> => {
   const session = signedIn(visit, 'manage');
   if (session === undefined) return visit.reply;
-  const isRemoved = new URLSearchParams(queryText(visit.request)).has('removed');
-  return showManage(visit, session, isRemoved ? { done: visit.words.removed } : {});
+  return showManage(visit, session, toldBy(new URLSearchParams(queryText(visit.request)), visit.words));
 };
 
 const postRevoke = async (visit: Visit): Promise<FastifyReply> => {
@@ -104,25 +132,15 @@ const postRevoke = async (visit: Visit): Promise<FastifyReply> => {
   return sendTo(visit, `${root}/auth/manage?removed`);
 };
 
-const passwordProblem = (
-  result: Exclude<Awaited<ReturnType<typeof changePassword>>, { kind: 'done' }>,
-  words: Words,
-): Problem => {
-  if (result.kind === 'refused') return { text: words.passwordProblems[result.problem], field: 'new' };
-  if (result.kind === 'wrong') return { text: words.passwordWrong, field: 'old' };
-  return { text: words.locked(words.minutes(Math.ceil(result.milliseconds / 60_000))) };
-};
-
 const postPassword = async (visit: Visit): Promise<FastifyReply> => {
   const form = sentForm(visit);
   const session = signedIn(visit, 'manage');
   if (session === undefined) return visit.reply;
   const given = { old: form.get('old') ?? '', new: form.get('new') ?? '' };
   const result = await changePassword(visit.people, session, given);
-  if (result.kind !== 'done') return showManage(visit, session, { problem: passwordProblem(result, visit.words) }, 400);
-  setSession(visit, result.cookie);
-  const user = (await visit.people.users.find(session.userId)) ?? session.user;
-  return showManage(visit, { ...session, user }, { done: visit.words.passwordChanged });
+  if (result.kind === 'done') setSession(visit, result.cookie);
+  // To a page of its own address, so that to load it again does not send the passwords again.
+  return sendTo(visit, `${visit.root}/auth/manage?${new URLSearchParams(queryOf(result))}`);
 };
 
 const postSignOutEverywhere = async (visit: Visit): Promise<FastifyReply> => {
@@ -140,14 +158,15 @@ const postSignOutEverywhere = async (visit: Visit): Promise<FastifyReply> => {
 const getApps = async (visit: Visit): Promise<FastifyReply> => {
   const session = signedIn(visit, 'apps');
   if (session === undefined) return visit.reply;
-  const { auth, records, words } = visit;
+  const { auth, records, root, words } = visit;
+  const manageHref = `${root}/auth/manage`;
   const reach = await auth.directory.reachOfUser(session.user);
   const asked = new URLSearchParams(queryText(visit.request)).get('patient') ?? undefined;
   const possible = asked === undefined ? await auth.directory.patientsWithin(reach, '', 2) : [];
   const id = asked ?? (possible.length === 1 ? possible[0]?.id : undefined);
   if (id === undefined) {
     const view = await patientsView(visit, reach, '/auth/apps', '/auth/apps/patient');
-    return sendPage(visit, patientsPage(words, view));
+    return sendPage(visit, patientsPage(words, { ...view, manageHref }));
   }
   if (!(await auth.directory.isWithin(reach, `Patient/${id}`))) throw new PageProblem(404, () => words.notFound);
   const clients = (await listClients(auth)).filter(canBeLaunched);
@@ -155,6 +174,7 @@ const getApps = async (visit: Visit): Promise<FastifyReply> => {
     target: formTarget(visit, '/auth/apps'),
     apps: clients.map(({ id: clientId, name }) => ({ id: clientId, name })),
     patient: { id, name: (await records.nameOf(`Patient/${id}`)) ?? id },
+    manageHref,
   };
   return sendPage(visit, launchPage(words, view), {
     forms: clients.flatMap(({ launchUris }) => launchUris.slice(0, 1)),
@@ -182,12 +202,15 @@ const postApps = async (visit: Visit): Promise<FastifyReply> => {
   return sendTo(visit, url);
 };
 
-export const manageRoutes = (app: FastifyInstance, { visited }: Visitors): void => {
+export const manageRoutes = (app: FastifyInstance, { visited, sentTo }: Visitors): void => {
   app.get('/auth/manage', visited(getManage));
+  for (const form of ['revoke', 'password', 'sign-out-everywhere'])
+    app.get(`/auth/manage/${form}`, sentTo('/auth/manage'));
   app.post('/auth/manage/revoke', visited(postRevoke));
   app.post('/auth/manage/password', visited(postPassword));
   app.post('/auth/manage/sign-out-everywhere', visited(postSignOutEverywhere));
   app.get('/auth/apps', visited(getApps));
+  app.get('/auth/apps/patient', sentTo('/auth/apps'));
   app.post('/auth/apps/patient', visited(postAppsPatient));
   app.post('/auth/apps', visited(postApps));
 };

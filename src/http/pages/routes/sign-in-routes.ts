@@ -174,6 +174,8 @@ const showEnrolment = async (
   const { login, role } = session.user;
   const view = {
     target: formTarget(visit, '/auth/enrol'),
+    signOut: formTarget(visit, '/auth/sign-out'),
+    ...(session.stage === 'full' ? { manageHref: `${visit.root}/auth/manage` } : {}),
     ...{ destination, secret, isRequired: isStaff(role), image: await factorImage(secret, login) },
     ...(problem === undefined ? {} : { problem }),
   };
@@ -225,13 +227,14 @@ const getFederationReturn = async (visit: Visit): Promise<FastifyReply> => {
   return sendTo(visit, `${root}${pathOf(destination)}`);
 };
 
-export const signInRoutes = (app: FastifyInstance, { visited }: Visitors): void => {
+export const signInRoutes = (app: FastifyInstance, { visited, sentTo }: Visitors): void => {
   app.get('/auth/sign-in', visited(getSignIn));
   app.post('/auth/sign-in', { config: ADDRESS_LIMITED }, visited(postSignIn));
   app.get('/auth/second-factor', visited(getCode));
   app.post('/auth/second-factor', { config: ADDRESS_LIMITED }, visited(postCode));
   app.get('/auth/enrol', visited(getEnrolment));
   app.post('/auth/enrol', { config: ADDRESS_LIMITED }, visited(postEnrolment));
+  app.get('/auth/sign-out', sentTo('/auth/manage'));
   app.post('/auth/sign-out', visited(postSignOut));
   // Not for HEAD: the way back is good for once.
   app.get('/auth/federation/callback', { exposeHeadRoute: false }, visited(getFederationReturn));
