@@ -1,5 +1,5 @@
 /** Sends every example of docs/rest.md, in order, to a server with the demo record. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'tap';
 import { readConfig } from '../../src/config.ts';
@@ -50,6 +50,19 @@ test('every example of docs/rest.md answers what it says', async (t) => {
     const answer = await send(method, encoded(path), sent);
     t.equal(answer.status, status, `${method} ${path} ${body ?? ''} ${answer.text.slice(0, 300)}`);
   }
+});
+
+test('docs/rest.md names every status of an error', (t) => {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+  const sources = files
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join(ROOT, 'src', file), 'utf8'));
+  const statuses = new Set(
+    sources.flatMap((text) => [...text.matchAll(/new FhirError\((\d{3})/g)].map(([, code]) => code)),
+  );
+  t.ok(statuses.size > 8, [...statuses].join());
+  for (const status of statuses) t.match(DOCUMENT, new RegExp(`\\b${status}\\b`), `${status}`);
+  t.end();
 });
 
 test('docs/rest.md names limits as they are', (t) => {
