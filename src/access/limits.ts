@@ -163,11 +163,22 @@ export const isOfPermittedSource = (limits: Limits, source: string | undefined):
       alternative.clauses.every((clause) => clause.kind === 'source' && clause.values.includes(source)),
   );
 
+const sourcesIn = (limits: readonly Alternative[]): readonly string[] | undefined => {
+  const sources = limits.map(({ clauses }) => clauses.find((clause) => clause.kind === 'source')?.values);
+  return sources.every((each) => each !== undefined) ? sources.flat() : undefined;
+};
+
+/** Of limits that are asked again and again. */
+const knownSources = new WeakMap<readonly Alternative[], { readonly sources: readonly string[] | undefined }>();
+
 /** The sources of all that may be permitted; undefined if it may be of any. */
 export const onlySources = (limits: Limits): readonly string[] | undefined => {
   if (typeof limits === 'string') return undefined;
-  const sources = limits.map(({ clauses }) => clauses.find((clause) => clause.kind === 'source')?.values);
-  return sources.every((each) => each !== undefined) ? sources.flat() : undefined;
+  const known = knownSources.get(limits);
+  if (known !== undefined) return known.sources;
+  const sources = sourcesIn(limits);
+  knownSources.set(limits, { sources });
+  return sources;
 };
 
 /** Of callers who ask again and again: what is permitted whatever search parameters there are. */
