@@ -69,6 +69,29 @@ export const ownClause = ({ server }: Pick<Visit, 'server'>, owners: Owners, typ
 /** R4 has it in no patient's compartment, though it may be a patient's own, as an implant is. */
 const OF_PATIENTS: Readonly<Record<string, string>> = { Device: 'patient' };
 
+/** Whether the scope means something to this caller: `patient/` needs a patient, `user/` a user, `system/` none. */
+const isOfCaller = ({ level }: ResourceScope, { user, context }: Actor): boolean => {
+  switch (level) {
+    case 'patient':
+      return context.patient !== undefined;
+    case 'user':
+      return user !== undefined;
+    case 'system':
+      return user === undefined;
+  }
+};
+
+const scopesFor = ({ actor }: Visit, type: string, letter: Letter): ResourceScope[] =>
+  actor.scopes.filter(
+    (scope) => (scope.type === '*' || scope.type === type) && scope.letters.has(letter) && isOfCaller(scope, actor),
+  );
+
+/** Whether the caller may read all types, so that nothing that a Binary may belong to is out of its scopes. */
+const readsAllTypes = (visit: Visit): boolean =>
+  (['r', 's'] as const).some((letter) =>
+    scopesFor(visit, '*', letter).some(({ type, parameters }) => type === '*' && parameters.length === 0),
+  );
+
 /** What is of these owners; none if it cannot be. */
 const ownedBy = (
   visit: Visit,
@@ -79,7 +102,8 @@ const ownedBy = (
 ): Alternative[] => {
   const isSourced = clauses.some(({ kind }) => kind === 'source');
   const isReading = letter === 'r' || letter === 's';
-  if (type === 'Binary' && (owners.length > 0 || isSourced))
+  const isJudgedByContext = owners.length > 0 || isSourced || (isReading && !readsAllTypes(visit));
+  if (type === 'Binary' && isJudgedByContext)
     return [{ clauses, referredBy: [], belongsTo: owners, ...(isReading ? { isAsContext: true } : {}) }];
   if (owners.length === 0) return [{ clauses, referredBy: [] }];
   if (isInCompartments(visit.server.compartments, type)) {
@@ -115,23 +139,6 @@ const permittedBy = (
   const owners = distinct([...launched, ...within.owners]);
   return ownedBy(visit, type, letter, [...own, ...within.clauses], owners);
 };
-
-/** Whether the scope means something to this caller: `patient/` needs a patient, `user/` a user, `system/` none. */
-const isOfCaller = ({ level }: ResourceScope, { user, context }: Actor): boolean => {
-  switch (level) {
-    case 'patient':
-      return context.patient !== undefined;
-    case 'user':
-      return user !== undefined;
-    case 'system':
-      return user === undefined;
-  }
-};
-
-const scopesFor = ({ actor }: Visit, type: string, letter: Letter): ResourceScope[] =>
-  actor.scopes.filter(
-    (scope) => (scope.type === '*' || scope.type === type) && scope.letters.has(letter) && isOfCaller(scope, actor),
-  );
 
 const isEverything = ({ clauses, referredBy, about, belongsTo }: Alternative): boolean =>
   clauses.length === 0 && referredBy.length === 0 && about === undefined && belongsTo === undefined;

@@ -90,8 +90,8 @@ const isDocumented = async (
 
 /** Whether the scopes let a resource be seen whose rights are those of a Binary. */
 const isSeenAsContext = async (visit: Visit, context: Judged, beside: Beside): Promise<boolean> =>
-  // Rights that are those of another Binary would lead to a third, and perhaps back.
-  context.type !== 'Binary' && (await isWithin(visit, limitsOf(visit, context.type, ['r', 's']), context, beside));
+  // The rights of another Binary would lead to a third, and perhaps back: there is a scope for Binaries, that is enough.
+  context.type === 'Binary' || (await isWithin(visit, limitsOf(visit, context.type, ['r', 's']), context, beside));
 
 /**
  * Whether a Binary is in what may be reached: the resource that its securityContext names, or, without one, a document.

@@ -65,7 +65,16 @@ test('a Binary is seen by its securityContext, by its source, or through a docum
     t.same(await seenBy(server, actorWith(scopes('patient'), { patient: 'pat-a' })), seen, `patient ${category}`);
     const pushed = ['bin-a', 'dangling', 'elsewhere', 'alone', ...seen];
     t.same(await seenBy(server, actorWith(scopes('system'), hospital)), pushed, `hospital ${category}`);
+    const anyones = ['bin-a', 'bin-b', 'dangling', 'elsewhere', 'alone', ...seen];
+    t.same(await seenBy(server, actorWith(scopes('system'))), anyones, `who reaches everything ${category}`);
   }
+  await server.put('Organization/a', binary('nested', 'Binary/bin-a'));
+  for (const [scopes, status] of [
+    ['system/*.rs', 200],
+    ['system/Binary.r', 200],
+    ['system/Patient.r', 403],
+  ] as const)
+    t.equal((await server.send(actorWith(scopes, hospital), 'GET', 'Binary/nested')).status, status, scopes);
 });
 
 test('a Binary needs a scope of its own', async (t) => {
