@@ -27,11 +27,14 @@ export const serve = async (): Promise<void> => {
   const config = readConfig();
   const server = await startServer(config);
   let signalled: string | undefined;
+  let closing: Promise<void> | undefined;
   const { close } = closeWithGrace(
     { delay: config.leaveMilliseconds + config.drainMilliseconds, logger: false, skip: [...SIGNALS] },
     async ({ err, signal = signalled }) => {
       if (err !== undefined) process.stderr.write(`${err.stack}\n`);
-      await server.close();
+      // A signal may come while it ends for another reason.
+      closing ??= server.close();
+      await closing;
       if (signal !== undefined) process.stderr.write(`Consilium has ended (${signal})\n`);
     },
   );

@@ -84,7 +84,8 @@ const patientOf = async ({
   if (!needsPatient(scopes) && !scopes.includes('launch/encounter')) return undefined;
   const possible = await directory.patientsWithin(reach, '', 2);
   const [only] = possible;
-  if (only === undefined) return refusal('access_denied', 'The user sees no patient');
+  if (only === undefined)
+    return needsPatient(scopes) ? refusal('access_denied', 'The user sees no patient') : undefined;
   return possible.length === 1 ? only.id : { kind: 'patient', reach };
 };
 

@@ -32,8 +32,6 @@ export interface KeySetsOptions extends FetchOptions {
 interface Entry {
   readonly fetched: number;
   readonly set: Promise<FetchedKeySet>;
-  /** When the url was lately asked for the sake of unknown keys. */
-  readonly seeks: readonly number[];
 }
 
 const freshMilliseconds = async ({ set }: Entry): Promise<number> => {
@@ -44,36 +42,69 @@ const freshMilliseconds = async ({ set }: Entry): Promise<number> => {
   }
 };
 
+/** Adds to a map that holds no more than what is remembered. */
+const keep = <T>(map: Map<string, T>, url: string, value: T): void => {
+  if (map.size >= REMEMBERED && !map.has(url)) map.clear();
+  map.set(url, value);
+};
+
 export const createKeySets = ({ now, ...options }: KeySetsOptions): KeySets => {
   const entries = new Map<string, Entry>();
+  /** What is fetched for the sake of an unknown key: until it is there, and if it fails, the keys at hand are good. */
+  const seeking = new Map<string, Entry>();
+  /** When each url was lately asked for that. */
+  const seeks = new Map<string, readonly number[]>();
 
-  const fetchNow = (url: string, seeks: readonly number[]): Entry => {
-    if (entries.size >= REMEMBERED) entries.clear();
-    const entry = { fetched: now(), set: fetchedKeySet(url, options), seeks };
+  const begun = (url: string): Entry => {
+    const entry = { fetched: now(), set: fetchedKeySet(url, options) };
     // Whoever waits for it hears of its failure; nobody may wait any more.
     entry.set.catch(() => undefined);
-    entries.set(url, entry);
+    return entry;
+  };
+
+  const fetchNow = (url: string): Entry => {
+    const entry = begun(url);
+    keep(entries, url, entry);
     return entry;
   };
 
   const current = async (url: string): Promise<Entry> => {
     const known = entries.get(url);
-    if (known === undefined) return fetchNow(url, []);
+    if (known === undefined) return fetchNow(url);
     const isFresh = known.fetched + (await freshMilliseconds(known)) > now();
     if (isFresh) return known;
     const newest = entries.get(url);
-    return newest === undefined || newest === known ? fetchNow(url, known.seeks) : newest;
+    return newest === undefined || newest === known ? fetchNow(url) : newest;
   };
 
+  /** Undefined if that was done too often. */
+  const sought = async (url: string): Promise<FetchedKeySet | undefined> => {
+    const pending = seeking.get(url);
+    if (pending !== undefined) return pending.set;
+    const recent = (seeks.get(url) ?? []).filter((time) => time > now() - SEEKS_MILLISECONDS);
+    if (recent.length >= SEEKS) return undefined;
+    keep(seeks, url, [...recent, now()]);
+    const entry = begun(url);
+    seeking.set(url, entry);
+    try {
+      const set = await entry.set;
+      keep(entries, url, entry);
+      return set;
+    } finally {
+      seeking.delete(url);
+    }
+  };
+
+  const at = async (url: string): Promise<readonly PublicJwk[]> => (await (await current(url)).set).keys;
+
   return {
-    at: async (url) => (await (await current(url)).set).keys,
+    at,
     after: async (url, known) => {
-      const entry = await current(url);
-      const { keys } = await entry.set;
-      const seeks = entry.seeks.filter((time) => time > now() - SEEKS_MILLISECONDS);
-      if (keys !== known || seeks.length >= SEEKS) return keys;
-      const newest = entries.get(url) ?? entry;
-      return (await (newest === entry ? fetchNow(url, [...seeks, now()]) : newest).set).keys;
+      const entry = entries.get(url);
+      if (entry === undefined || (await entry.set).keys !== known) return at(url);
+      // What must not be kept was fetched just now.
+      if ((await freshMilliseconds(entry)) === 0) return known;
+      return (await sought(url))?.keys ?? known;
     },
   };
 };

@@ -175,8 +175,11 @@ test('One possible patient is chosen without asking; without any the request is 
 test('REQ-S 119: a scope never widens what the person may see: a role without records gets no scope on them', async (t) => {
   const { server, ask, tokens } = await start();
   await server.addUser('officer', 'Practitioner/marie', 'privacy-officer', false);
-  const page = await signIn(await ask({ scope: 'openid user/AuditEvent.rs user/Observation.rs' }), 'officer');
+  const scope = 'openid user/AuditEvent.rs user/Observation.rs';
+  const page = await signIn(await ask({ scope }), 'officer');
   t.equal((await tokens(await allow(page))).scope, 'openid user/AuditEvent.rs');
+  const withVisit = await allow(await ask({ scope: `${scope} launch/encounter` }));
+  t.equal((await tokens(withVisit)).scope, 'openid user/AuditEvent.rs', 'who sees no patient chooses no visit');
 });
 
 test('launch/encounter: an encounter of the patient is chosen; the token has both', async (t) => {

@@ -75,6 +75,34 @@ test('Unknown keys do not make the server ask more often than ten times in ten s
   t.equal(asked.length, 12, 'and those who wait share one answer');
 });
 
+test('An unknown key costs the keys at hand nothing: while others are sought, and if there are none, they are good', async (t) => {
+  const { publicJwk } = await newKey();
+  const state = { isDown: false };
+  const { url, asked } = await startKeyServer(t, (_request, response) => {
+    response.writeHead(state.isDown ? 500 : 200, { 'cache-control': 'max-age=3600' });
+    response.end(JSON.stringify({ keys: [publicJwk] }));
+  });
+  const sets = keySets();
+  const keys = await sets.at(url);
+  state.isDown = true;
+  const seek = sets.after(url, keys);
+  t.equal(await sets.at(url), keys, 'meanwhile');
+  await t.rejects(seek, { name: 'KeySetUnavailable' });
+  t.equal(await sets.at(url), keys, 'and after that');
+  t.equal(asked.length, 2);
+  state.isDown = false;
+  const others = await sets.after(url, keys);
+  t.not(others, keys);
+  t.equal(await sets.at(url), others);
+});
+
+test('Keys that must not be kept are fetched once for each token, also where none of them is the right one', async (t) => {
+  const { url, asked } = await startKeyServer(t, await answering({ 'cache-control': 'no-store' }));
+  const sets = keySets();
+  for (let n = 0; n < 5; n++) await sets.after(url, await sets.at(url));
+  t.equal(asked.length, 5);
+});
+
 test('Those who wait for keys that must not be kept share an answer', async (t) => {
   const { url, asked } = await startKeyServer(t, await answering({ 'cache-control': 'no-store' }));
   const sets = keySets();
