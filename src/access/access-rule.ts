@@ -44,8 +44,5 @@ export const writing = (...needs: readonly Letter[]): ScopedRule => ({
   reads: ['u', 's'],
 });
 
-/** The rule of what makes something new of what is there: as its outcome tells of that, it must be seen. */
-export const amending = (...needs: readonly Letter[]): ScopedRule => ({ ...writing('r', 'u', ...needs), reads: ['r'] });
-
 /** The rule of an operation: what it finds of other types is left out where it is not permitted. */
 export const operating = (...needs: readonly Letter[]): ScopedRule => ({ ...reading(...needs), isSilent: true });

@@ -5,7 +5,7 @@
  * @see https://hl7.org/fhir/R4/http.html#patch
  */
 import { isUtf8 } from 'node:buffer';
-import { amending } from '../access/access-rule.ts';
+import { searching } from '../access/access-rule.ts';
 import { FhirError, invalid, issue, notFound, unsupportedMediaType } from '../fhir/fhir-error.ts';
 import { jsonPatched } from '../fhir/json-patch.ts';
 import { parseJson } from '../fhir/json-text.ts';
@@ -19,6 +19,7 @@ import { preferencesOf } from './preferences.ts';
 import { type PreparedResource, preparedResource } from './prepare-write.ts';
 import { checkProvenance, withProvenance } from './provenance.ts';
 import { patchedResponse } from './respond.ts';
+import { checkUnseenPatch, withoutReasons } from './unseen-patch.ts';
 
 /** What patches use of the server, beyond what all interactions do. */
 export type PatchingServer = FhirServer;
@@ -124,7 +125,7 @@ export type PatchWrite = Extract<Write, { kind: 'update' }>;
 
 /**
  * The write that a patch comes to, on the version that is current now; the commit refuses it with 412 if that is not so
- * any more. Who sends it must see that version: a patch can copy, test and move what is there. `ifMatch` is the version that the client asks for, if it does. Fails with a FhirError: 400, 404, 410, 412, 422.
+ * any more. Who does not see that version learns nothing of it. `ifMatch` is the version that the client asks for, if it does. Fails with a FhirError: 400, 404, 410, 412, 422.
  */
 export const patchWrite = async (
   server: PatchingServer,
@@ -132,8 +133,12 @@ export const patchWrite = async (
   document: PatchDocument,
   ifMatch: IfMatch | undefined,
 ): Promise<PatchWrite> => {
-  const current = await versionToChange(server.under(amending(), reference.type), reference, ifMatch);
-  return { kind: 'update', ...patchedResource(server, current, document), ifMatch: current.version };
+  const current = await versionToChange(server, reference, ifMatch);
+  const seen = await server.under(searching(), reference.type).store.read(reference);
+  const isSeen = seen?.version === current.version;
+  if (!isSeen) checkUnseenPatch(document.text);
+  const applied = (): PreparedResource => patchedResource(server, current, document);
+  return { kind: 'update', ...(isSeen ? applied() : withoutReasons(applied)), ifMatch: current.version };
 };
 
 /** Applies the patch that a request brings to the resource that `target` finds. */

@@ -1,12 +1,12 @@
 /** All operations of the server, for the dispatch and for the CapabilityStatement. */
 import {
   ADMINISTRATION,
-  amending,
   operating,
   reading,
   type ScopedRule,
   searching,
   WHOLE_STORE,
+  writing,
 } from '../access/access-rule.ts';
 import type { Operation } from '../interactions/route.ts';
 import { docref } from './docref.ts';
@@ -23,7 +23,7 @@ import { validate } from './validate.ts';
 const BOTH = ['GET', 'POST'] as const;
 
 /** The answer has all of `meta`. */
-const CHANGED_META: ScopedRule = amending();
+const CHANGED_META: ScopedRule = { ...writing('r', 'u'), reads: ['r'] };
 
 const DOCUMENT: ScopedRule = { ...operating('r'), searches: ['r'] };
 
