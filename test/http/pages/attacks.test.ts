@@ -1,31 +1,14 @@
 /** Attacks on the pages, and what people and proxies do to them. */
-import tap, { type Test, test } from 'tap';
+import tap, { test } from 'tap';
 import { keepLaunch } from '../../../src/auth/launches.ts';
-import { openBrowser, type ShownPage } from '../../auth/test-browser.ts';
-import {
-  authorizePath,
-  codeOf,
-  PASSWORD,
-  type PeopleServer,
-  REDIRECT,
-  startPeopleServer,
-} from '../../auth/test-people.ts';
+import { openBrowser } from '../../auth/test-browser.ts';
+import { authorizePath, codeOf, PASSWORD, REDIRECT } from '../../auth/test-people.ts';
+import { signIn, start } from './people.ts';
 
 const EVIL = `"><script>alert(1)</script><img src=x onerror='alert(2)'>&amp;\u202eevil`;
 
-const start = async (t: Test): Promise<PeopleServer> => {
-  const server = await startPeopleServer(t);
-  await server.addApp();
-  await server.addUser('ada', 'Patient/ada', 'patient');
-  await server.addUser('marie', 'Practitioner/marie', 'referring-doctor', false);
-  return server;
-};
-
 /** For the tests that leave its people and patients as they are. */
 const shared = start(tap);
-
-const signIn = (page: ShownPage, login = 'ada'): Promise<ShownPage> =>
-  page.submit('/auth/sign-in', { login, password: PASSWORD });
 
 const SESSION = '__Host-consilium-session';
 

@@ -1,24 +1,14 @@
 /** That a person is never at a dead end: every address that a browser may show leads to a page, and every page onward. */
-import tap, { type Test, test } from 'tap';
-import { openBrowser, type ShownPage } from '../../auth/test-browser.ts';
-import { authorizePath, PASSWORD, type PeopleServer, startPeopleServer } from '../../auth/test-people.ts';
+import tap, { test } from 'tap';
+import { openBrowser } from '../../auth/test-browser.ts';
+import { authorizePath, PASSWORD } from '../../auth/test-people.ts';
 import { startTestServer } from '../test-server.ts';
+import { signIn, start } from './people.ts';
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 
-const start = async (t: Test): Promise<PeopleServer> => {
-  const server = await startPeopleServer(t);
-  await server.addApp();
-  await server.addUser('ada', 'Patient/ada', 'patient');
-  await server.addUser('marie', 'Practitioner/marie', 'referring-doctor', false);
-  return server;
-};
-
 /** For the tests that leave its people as they are. */
 const shared = start(tap);
-
-const signIn = (page: ShownPage, login = 'ada'): Promise<ShownPage> =>
-  page.submit('/auth/sign-in', { login, password: PASSWORD });
 
 test('GET of where a form goes leads to the page that has the form', async (t) => {
   const { origin } = await shared;
