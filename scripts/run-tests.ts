@@ -9,7 +9,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-const STARTS_SERVER = /startTest(?:Auth)?Server|startPeopleServer|from '\.\/place\.ts'/;
+const STARTS_SERVER =
+  /startTest(?:Auth)?Server|startPeopleServer|from '\.\/(?:place|people|authorization-flow|access-server)\.ts'/;
 /** What a browser shows is the same on every store. */
 const IN_BROWSER = /^test\/browser\//;
 
