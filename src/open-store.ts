@@ -46,8 +46,11 @@ const openSqlite = (folder: string, config: StoreConfig): Promise<Store> =>
     searchLimits: { milliseconds: config.searchMilliseconds, rows: config.searchRows },
   });
 
-/** The url without what it may hold of a user and password, and without its options. */
-const nameOf = (url: string): string => url.replace(/\/\/[^@/]*@/, '//').replace(/\?.*$/, '');
+/** The url without what it may hold of a user and password. */
+export const shownAddress = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
+
+/** The same without options. */
+const nameOf = (url: string): string => shownAddress(url).replace(/\?.*$/, '');
 
 /** `isSource`: nothing is written to it on account of its key. */
 const openMongo = async (url: string, config: StoreConfig, isSource = false): Promise<Store> => {

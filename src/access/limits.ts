@@ -102,8 +102,7 @@ const ownedBy = (
 ): Alternative[] => {
   const isSourced = clauses.some(({ kind }) => kind === 'source');
   const isReading = letter === 'r' || letter === 's';
-  const isJudgedByContext = owners.length > 0 || isSourced || (isReading && !readsAllTypes(visit));
-  if (type === 'Binary' && isJudgedByContext)
+  if (type === 'Binary' && (owners.length > 0 || isSourced || (isReading && !readsAllTypes(visit))))
     return [{ clauses, referredBy: [], belongsTo: owners, ...(isReading ? { isAsContext: true } : {}) }];
   if (owners.length === 0) return [{ clauses, referredBy: [] }];
   if (isInCompartments(visit.server.compartments, type)) {

@@ -4,7 +4,7 @@ import { checkKeyOf, keepKeyIn, readConfigWithKeyIn } from '../config.ts';
 import { type CopyProgress, checkSource, copyStore } from '../copying/copy-store.ts';
 import { loadSearchParameters } from '../definitions/search-parameters.ts';
 import { loadStructures } from '../definitions/structures.ts';
-import { checkStoreIn, folderOf, openStoreAt } from '../open-store.ts';
+import { checkStoreIn, folderOf, openStoreAt, shownAddress } from '../open-store.ts';
 import { createExtractor } from '../search/extract.ts';
 
 const PHASES: Readonly<Record<CopyProgress['phase'], string>> = {
@@ -33,9 +33,6 @@ const startProgress = (stream: NodeJS.WriteStream) => {
     stop: (): void => bar?.stop(),
   };
 };
-
-/** The url without what it may hold of a user and password. */
-const shownAddress = (address: string): string => address.replace(/\/\/[^@/]*@/, '//');
 
 /**
  * Copies, and says what it has copied. Nothing is made before the source is known to have something. Throws CopyRefused,
